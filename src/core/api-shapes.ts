@@ -1,0 +1,116 @@
+/**
+ * The JSON shapes that the gateway answers with and that `--json` prints, beside the W3C's own.
+ * Relies on ids alone; the gateway writes them, the client reads them.
+ */
+import type { PeerId } from './ids.ts';
+
+/** A member's role in the fabric. */
+export type Role = 'admin' | 'member' | 'guest';
+/** What a gateway token may do: look, use Things, or manage the fabric. Each includes the one before. */
+export type Scope = 'read' | 'use' | 'manage';
+
+/** `GET /peers`, one entry. Times are RFC 3339, or null where unknown. */
+export interface PeerInfo {
+  peer: PeerId;
+  name: string;
+  role: Role;
+  state: 'self' | 'online' | 'offline';
+  rttMs: number | null;
+  /** `host:port` of the session, or the first one known. */
+  address: string | null;
+  lastSeen: string | null;
+}
+
+/** `GET /things?view=summary`, one entry. */
+export interface ThingInfo {
+  id: string;
+  title: string;
+  types: string[];
+  peer: PeerId;
+  online: boolean;
+}
+
+/** `GET /peer`: the answering peer itself. */
+export interface SelfInfo {
+  peer: PeerId;
+  name: string;
+  fabric: string;
+  fabricName: string;
+  role: Role;
+  version: string;
+  /** `host:port` it listens on. */
+  listen: string[];
+  gateway: { socket: string; http: string | null };
+}
+
+/** `POST /invites`. */
+export interface InviteInfo {
+  ticket: string;
+  id: string;
+  role: Role;
+  uses: number;
+  /** RFC 3339. */
+  expires: string;
+}
+
+/** `POST /invites` request body. */
+export interface InviteRequest {
+  role?: 'member' | 'guest';
+  uses?: number;
+  expiresMs?: number;
+}
+
+/** `POST /join`. */
+export interface JoinInfo {
+  peer: PeerId;
+  fabric: string;
+  role: Role;
+}
+
+/** `GET /tokens`, one entry. */
+export interface TokenInfo {
+  id: string;
+  scope: Scope;
+  created: string;
+}
+
+/** `POST /tokens`: the only time that the secret is seen. */
+export interface NewToken {
+  token: string;
+  id: string;
+  scope: Scope;
+}
+
+/** One line of `GET /activity` (SSE): what this peer did or saw. */
+export interface Activity {
+  /** RFC 3339. */
+  time: string;
+  kind:
+    | 'session-up'
+    | 'session-down'
+    | 'command'
+    | 'thing-exposed'
+    | 'thing-gone'
+    | 'member-joined'
+    | 'script-failed';
+  /** The other peer, where there is one. */
+  peer?: PeerId;
+  thing?: string;
+  op?: string;
+  name?: string;
+  /** `ok`, or an error code. */
+  outcome?: string;
+  /** Round trip of a command sent from here, in milliseconds. */
+  rttMs?: number;
+  message?: string;
+}
+
+/** RFC 9457 problem details as the gateway writes them. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  details?: Record<string, unknown>;
+}

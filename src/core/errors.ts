@@ -1,0 +1,143 @@
+/**
+ * The one error class of the project and the one table of its codes.
+ * Relies on nothing; `docs/errors.md` is checked against the table by a test.
+ */
+
+/** What one error code means to the outside: HTTP status, CLI exit code, whether trying again can help, a hint. */
+export interface ErrorKind {
+  readonly status: number;
+  readonly exit: number;
+  readonly retry: boolean;
+  readonly hint: string;
+}
+
+const kind = (status: number, exit: number, retry: boolean, hint: string): ErrorKind => ({
+  status,
+  exit,
+  retry,
+  hint,
+});
+
+/** Every code that an `AlthingError` can carry. Exit codes: 2 usage, 3 not found, 4 refused, 5 out of reach, 6 this machine, 7 the other side, 70 our bug. */
+export const errorTable = {
+  'bad-input': kind(400, 2, false, 'Check the value against what the message names.'),
+  'bad-option': kind(400, 2, false, 'Run the command with --help.'),
+  'value-invalid': kind(
+    400,
+    2,
+    false,
+    "Compare the value with the affordance's schema: althing describe THING.",
+  ),
+  'value-too-large': kind(413, 2, false, 'Send less at once: a frame carries at most 1 MiB.'),
+  'td-invalid': kind(400, 2, false, 'Mend the Thing Description where the message points.'),
+  'uri-variable-invalid': kind(
+    400,
+    2,
+    false,
+    "Compare with the affordance's uriVariables: althing describe THING.",
+  ),
+  'thing-unknown': kind(404, 3, false, 'List what there is: althing things.'),
+  'affordance-unknown': kind(404, 3, false, 'List what the Thing offers: althing describe THING.'),
+  'action-unknown': kind(404, 3, false, 'The invocation is unknown or was forgotten after it ended.'),
+  'peer-unknown': kind(404, 3, false, 'List the members: althing peers.'),
+  'token-unknown': kind(404, 3, false, 'List the tokens: althing tokens.'),
+  'not-found': kind(404, 3, false, 'Check the address.'),
+  'name-ambiguous': kind(409, 3, false, 'Use the id, or peer/name.'),
+  'operation-unsupported': kind(
+    405,
+    4,
+    false,
+    'The affordance does not offer this operation: althing describe THING.',
+  ),
+  unauthorized: kind(401, 4, false, 'Send a bearer token: althing token.'),
+  forbidden: kind(403, 4, false, 'Ask an admin of the fabric for permission.'),
+  'not-admin': kind(403, 4, false, 'Run this on the device of an admin.'),
+  'ticket-invalid': kind(400, 4, false, 'Copy the whole ticket, or ask for a new one.'),
+  'invite-expired': kind(403, 4, false, 'Ask an admin for a new invite.'),
+  'invite-used-up': kind(403, 4, false, 'Ask an admin for a new invite.'),
+  'invite-unknown': kind(403, 4, false, 'The fabric does not know this invite: ask an admin for a new one.'),
+  'already-in-fabric': kind(409, 4, false, 'Use another home for another fabric: --home DIR.'),
+  'not-a-member': kind(403, 4, false, 'Join the fabric first: althing join TICKET.'),
+  'wrong-fabric': kind(403, 4, false, 'The peers belong to different fabrics.'),
+  'wrong-peer': kind(502, 5, true, 'Another peer answered at that address.'),
+  'proof-invalid': kind(403, 4, false, 'The membership proof does not hold.'),
+  'record-invalid': kind(400, 7, false, 'The record is damaged, forged or from a newer version.'),
+  'protocol-error': kind(502, 7, false, 'The other side does not follow the protocol: compare versions.'),
+  'version-unsupported': kind(505, 7, false, 'Update the older of the two peers.'),
+  'rate-limited': kind(429, 5, true, 'Wait a little and try again.'),
+  'too-many': kind(429, 5, true, 'Close something first, or wait.'),
+  'peer-offline': kind(503, 5, true, 'Check that the device is on and on the network: althing peers.'),
+  'not-running': kind(503, 5, true, 'Start the peer: althing up.'),
+  'join-unreachable': kind(503, 5, true, 'Check that a member of the fabric is on and on the same network.'),
+  'connection-lost': kind(503, 5, true, 'The connection ended before the request was sent.'),
+  'outcome-unknown': kind(
+    504,
+    5,
+    false,
+    'The connection ended while the device worked: read its state before trying again.',
+  ),
+  timeout: kind(504, 5, true, 'The device did not answer in time.'),
+  cancelled: kind(499, 5, true, 'The caller gave up.'),
+  'values-missed': kind(409, 5, false, 'Some values were not delivered: read the current one.'),
+  'handler-failed': kind(502, 7, false, "The Thing's own code failed: see the log of its peer."),
+  'handler-missing': kind(501, 7, false, 'The Thing declares the affordance without a handler.'),
+  'script-failed': kind(502, 7, true, 'The script that carries the Thing failed: see the log of its peer.'),
+  'home-in-use': kind(409, 6, true, 'Another peer runs on this home: stop it or use --home DIR.'),
+  'home-read-only': kind(500, 6, false, 'Make the directory writable, or use --home DIR.'),
+  'disk-full': kind(507, 6, true, 'Free some disk space.'),
+  'store-corrupt': kind(
+    500,
+    6,
+    false,
+    'Move the damaged file away: what other peers hold is fetched again from them.',
+  ),
+  'store-newer': kind(500, 6, false, 'The home was written by a newer version: update althing.'),
+  'key-corrupt': kind(
+    500,
+    6,
+    false,
+    'Restore identity.key from a backup: without it this device is another peer.',
+  ),
+  'config-invalid': kind(500, 6, false, 'Mend or delete config.yaml.'),
+  'port-in-use': kind(500, 6, false, 'Stop what uses the port, or pass another: --listen HOST:PORT.'),
+  'listen-failed': kind(500, 6, false, 'Check the address: it must belong to this machine.'),
+  'recovery-shown': kind(410, 6, false, 'The words were shown once and are no longer stored.'),
+  'node-too-old': kind(500, 6, false, 'Install Node 24.12 or newer.'),
+  internal: kind(500, 70, false, 'This is a bug in Althing: please report it with the log.'),
+} as const satisfies Record<string, ErrorKind>;
+
+/** A code out of the table. */
+export type ErrorCode = keyof typeof errorTable;
+
+/** Whether a string is a known code. */
+export const isErrorCode = (code: unknown): code is ErrorCode =>
+  typeof code === 'string' && Object.hasOwn(errorTable, code);
+
+/** Every failure that Althing reports: a code, a message for people, and details for programs. */
+export class AlthingError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  /**
+   * @param code out of the table
+   * @param message what happened, to what, and what to do, in one or two sentences
+   * @param options `cause`: the error underneath; `details`: plain data for programs
+   */
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: Record<string, unknown> } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'AlthingError';
+    this.code = code;
+    this.details = options.details;
+  }
+}
+
+/** Anything thrown, as an AlthingError: itself if it is one, else wrapped under `fallback`. */
+export const toAlthingError = (thrown: unknown, fallback: ErrorCode = 'internal'): AlthingError => {
+  if (thrown instanceof AlthingError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new AlthingError(fallback, message, { cause: thrown });
+};

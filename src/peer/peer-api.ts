@@ -1,0 +1,58 @@
+/**
+ * What a running peer offers to the gateway, to the adapters' loader and to programs that embed it.
+ * Relies on the seams of `thing/` and the shapes of `core/`; `peer.ts` implements it.
+ */
+import type {
+  Activity,
+  InviteInfo,
+  InviteRequest,
+  JoinInfo,
+  NewToken,
+  PeerInfo,
+  Scope,
+  SelfInfo,
+  ThingInfo,
+  TokenInfo,
+} from '../core/api-shapes.ts';
+import type { PeerId } from '../core/ids.ts';
+import type { ThingConnector } from '../thing/operations.ts';
+import type { Cause, ThingFilter, Wot } from '../thing/scripting-api.ts';
+import type { ThingDescription } from '../thing/thing-description.ts';
+
+/** A change in what the fabric's directory of Things says. */
+export interface DirectoryChange {
+  readonly kind: 'thing_created' | 'thing_updated' | 'thing_deleted';
+  readonly td: ThingDescription;
+}
+
+/** A running peer. `request` and `stream` take Thing ids only: resolve names first. */
+export interface PeerApi extends ThingConnector {
+  readonly id: PeerId;
+  /** The Scripting API over this peer, for a caller of this origin. */
+  wotFor(origin: Cause['origin']): Wot;
+  newCause(origin: Cause['origin']): Cause;
+  self(): SelfInfo;
+  peers(): PeerInfo[];
+  /** TDs of the whole fabric from the local replica, `althing:` forms only. Works offline. */
+  thingDescriptions(filter?: ThingFilter): ThingDescription[];
+  things(filter?: ThingFilter): ThingInfo[];
+  /** A Thing by id, unique title or local name, or `peer/name`. Throws `thing-unknown`, `name-ambiguous`. */
+  resolveThing(name: string): ThingDescription;
+  /** Calls back on every change of the directory until the returned function is called. */
+  onDirectoryChange(listener: (change: DirectoryChange) => void): () => void;
+  /** Calls back with everything worth telling a person, until the returned function is called. */
+  onActivity(listener: (activity: Activity) => void): () => void;
+  /** Throws `not-admin`, `bad-input`. */
+  invite(request: InviteRequest): Promise<InviteInfo>;
+  /** Throws the ticket and invite codes, `already-in-fabric`, `join-unreachable`. The peer restarts its fabric in place. */
+  join(ticket: string, options?: { name?: string; signal?: AbortSignal }): Promise<JoinInfo>;
+  createToken(scope: Scope): Promise<NewToken>;
+  tokens(): Promise<TokenInfo[]>;
+  /** Throws `token-unknown`. */
+  revokeToken(id: string): Promise<void>;
+  /** The scope of a bearer token, or undefined where there is none such. Compares hashes. */
+  checkToken(token: string): Promise<Scope | undefined>;
+  /** Shown once: throws `recovery-shown` afterwards, and on peers that did not found the fabric. */
+  recoveryWords(): Promise<string>;
+  stop(): Promise<void>;
+}
