@@ -35,9 +35,18 @@ export const compareBytes = (a: Uint8Array, b: Uint8Array): number => {
 export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && compareBytes(a, b) === 0;
 
+const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** Lower-case hexadecimal. */
 export const toHex = (bytes: Uint8Array): string => {
   let out = '';
-  for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
+  for (const byte of bytes) out += hexPairs[byte]!;
+  return out;
+};
+
+/** The bytes of a hexadecimal string with an even number of digits. */
+export const fromHex = (hex: string): Uint8Array => {
+  const out = new Uint8Array(hex.length / 2);
+  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16);
   return out;
 };

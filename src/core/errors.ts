@@ -85,6 +85,7 @@ export const errorTable = {
   'home-in-use': kind(409, 6, true, 'Another peer runs on this home: stop it or use --home DIR.'),
   'home-read-only': kind(500, 6, false, 'Make the directory writable, or use --home DIR.'),
   'disk-full': kind(507, 6, true, 'Free some disk space.'),
+  'disk-failed': kind(500, 6, true, 'The disk reported an error: check it, and replace a worn card.'),
   'store-corrupt': kind(
     500,
     6,

@@ -10,29 +10,43 @@ import { AlthingError } from './errors.ts';
 export type PeerId = string;
 
 const multicodec = [0xed, 0x01];
-const idCache = new Map<string, Uint8Array>();
-const idCacheSize = 4096;
+/** Both ways are remembered, because base58 takes long division; bounded, and emptied when full. */
+const keyOfId = new Map<PeerId, Uint8Array>();
+const idOfKey = new Map<string, PeerId>();
+const cacheSize = 4096;
+
+const remember = (id: PeerId, key: Uint8Array): void => {
+  if (keyOfId.size >= cacheSize) {
+    keyOfId.clear();
+    idOfKey.clear();
+  }
+  keyOfId.set(id, key);
+  idOfKey.set(toHex(key), id);
+};
 
 /** The id of a 32-byte Ed25519 public key (did:key method, section 3.1). */
 export const peerIdOf = (publicKey: Uint8Array): PeerId => {
   if (publicKey.length !== 32)
     throw new AlthingError('bad-input', `A public key has 32 bytes, this one ${publicKey.length}.`);
+  const known = idOfKey.get(toHex(publicKey));
+  if (known !== undefined) return known;
   const bytes = new Uint8Array(34);
   bytes.set(multicodec);
   bytes.set(publicKey, 2);
-  return `z${base58.encode(bytes)}`;
+  const id = `z${base58.encode(bytes)}`;
+  remember(id, bytes.slice(2));
+  return id;
 };
 
 /** The 32-byte public key of a peer id. Throws `bad-input`. */
 export const publicKeyOf = (id: PeerId): Uint8Array => {
-  const known = idCache.get(id);
+  const known = keyOfId.get(id);
   if (known) return known;
   const bytes = decodeBase58(id);
   if (bytes?.length !== 34 || bytes[0] !== multicodec[0] || bytes[1] !== multicodec[1])
     throw new AlthingError('bad-input', `"${id}" is not a peer id: one starts with z6Mk.`);
   const key = bytes.slice(2);
-  if (idCache.size >= idCacheSize) idCache.clear();
-  idCache.set(id, key);
+  remember(id, key);
   return key;
 };
 

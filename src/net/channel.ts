@@ -11,6 +11,8 @@ export interface Channel {
   readonly dialled: boolean;
   /** `host:port` of the other end, for people and for address memory. */
   readonly remoteAddress: string;
+  /** The address of this end, without port: when the machine loses it the channel is dead. */
+  readonly localAddress: string;
   /** Queues bytes; false means that the other side is behind: wait for `onDrain` before sending bulk. */
   send(bytes: Uint8Array): boolean;
   /** Bytes queued here and not yet taken by the network. */

@@ -1,0 +1,211 @@
+/**
+ * Every command of the program with its arguments and options, as data.
+ * Relies on nothing at load time: each command's own file is read only when that command runs.
+ */
+import type { Output } from './output.ts';
+
+/** The options of all commands together, as they come out of parsing. */
+export interface OptionValues {
+  readonly home?: string;
+  readonly json?: boolean;
+  readonly name?: string;
+  readonly things?: readonly string[];
+  readonly listen?: string;
+  readonly http?: string;
+  readonly mdns?: boolean;
+  readonly bootstrap?: readonly string[];
+  readonly system?: boolean;
+  readonly fabric?: string;
+  readonly scope?: string;
+  readonly role?: string;
+  readonly uses?: string;
+  readonly expires?: string;
+  readonly type?: string;
+  readonly wait?: boolean;
+}
+
+/** One call of a command. */
+export interface CommandCall {
+  /** In the order of the table; optional ones may be missing. */
+  readonly args: readonly string[];
+  readonly options: OptionValues;
+  /** The peer's home, absolute. */
+  readonly home: string;
+  readonly out: Output;
+}
+
+/** What each command's file exports as `run`. Throws an AlthingError where the command fails. */
+export type RunCommand = (call: CommandCall) => Promise<void>;
+
+/** An option as help shows it: `--name <name>`, `--no-mdns`. */
+export interface OptionSpec {
+  readonly flags: string;
+  readonly summary: string;
+  /** May be given several times. */
+  readonly many?: true;
+}
+
+/** A command. `name` holds a blank where it is a command of a command. */
+export interface CommandSpec {
+  readonly name: string;
+  readonly args: readonly (readonly [argument: string, summary: string])[];
+  readonly summary: string;
+  readonly options: readonly OptionSpec[];
+  readonly load: () => Promise<{ run: RunCommand }>;
+}
+
+/** Taken by every command. */
+export const commonOptions: readonly OptionSpec[] = [
+  { flags: '--home <dir>', summary: 'which peer: the directory it lives in (default: $ALTHING_HOME)' },
+  { flags: '--json', summary: 'one JSON document on stdout, or one a line for streams' },
+];
+
+const thing = [
+  '<thing>',
+  "id, unique title or local name, or peer/name: 'althing things' lists them",
+] as const;
+const nameOption: OptionSpec = { flags: '--name <name>', summary: 'what people call this device' };
+
+/** All commands, in the order in which help lists them. */
+export const commands: readonly CommandSpec[] = [
+  {
+    name: 'up',
+    args: [],
+    summary: "run this device's peer in the foreground",
+    options: [
+      nameOption,
+      { flags: '--things <file>', summary: 'a script that exposes Things (repeatable)', many: true },
+      { flags: '--listen <host:port>', summary: 'where other peers connect to (default port 7421)' },
+      { flags: '--http <host:port>', summary: 'offer the gateway over TCP too' },
+      { flags: '--no-mdns', summary: 'neither announce this peer on the local network nor look for others' },
+      { flags: '--bootstrap <host:port>', summary: 'an address of another member (repeatable)', many: true },
+      { flags: '--no-system', summary: 'do not expose this machine itself as a Thing' },
+    ],
+    load: () => import('./up.ts'),
+  },
+  {
+    name: 'init',
+    args: [],
+    summary: 'make an identity and a fabric without starting the peer',
+    options: [{ flags: '--fabric <name>', summary: 'what people call the fabric' }, nameOption],
+    load: () => import('./init.ts'),
+  },
+  {
+    name: 'recovery',
+    args: [],
+    summary: 'show the 24 words that replace lost admins, once, and forget them',
+    options: [],
+    load: () => import('./recovery.ts'),
+  },
+  {
+    name: 'token',
+    args: [],
+    summary: 'make a token for the gateway',
+    options: [{ flags: '--scope <scope>', summary: 'read, use or manage (default: use)' }],
+    load: () => import('./token.ts'),
+  },
+  {
+    name: 'token revoke',
+    args: [['<id>', "which token: 'althing tokens' lists them"]],
+    summary: 'make a token worthless',
+    options: [],
+    load: () => import('./token-revoke.ts'),
+  },
+  {
+    name: 'tokens',
+    args: [],
+    summary: 'list the tokens for the gateway',
+    options: [],
+    load: () => import('./tokens.ts'),
+  },
+  {
+    name: 'invite',
+    args: [],
+    summary: 'make a ticket that lets another device join',
+    options: [
+      { flags: '--role <role>', summary: 'member or guest (default: member)' },
+      { flags: '--uses <n>', summary: 'how many devices may join by it (default: 1)' },
+      { flags: '--expires <duration>', summary: 'how long it lasts: 90s, 30m, 12h, 1d (default: 1d)' },
+    ],
+    load: () => import('./invite.ts'),
+  },
+  {
+    name: 'join',
+    args: [['<ticket>', "what 'althing invite' printed on a device of the fabric"]],
+    summary: 'join a fabric',
+    options: [nameOption],
+    load: () => import('./join.ts'),
+  },
+  {
+    name: 'peers',
+    args: [],
+    summary: 'list the members of the fabric',
+    options: [],
+    load: () => import('./peers.ts'),
+  },
+  {
+    name: 'things',
+    args: [['[query]', 'text found in id, title or type']],
+    summary: 'list the Things of the fabric',
+    options: [{ flags: '--type <type>', summary: 'only Things with this @type' }],
+    load: () => import('./things.ts'),
+  },
+  {
+    name: 'describe',
+    args: [thing],
+    summary: 'show what a Thing offers: its Thing Description',
+    options: [],
+    load: () => import('./describe.ts'),
+  },
+  {
+    name: 'read',
+    args: [thing, ['<property>', 'which property']],
+    summary: 'read a property',
+    options: [],
+    load: () => import('./read.ts'),
+  },
+  {
+    name: 'write',
+    args: [thing, ['<property>', 'which property'], ['<value>', 'JSON, or plain text']],
+    summary: 'write a property',
+    options: [],
+    load: () => import('./write.ts'),
+  },
+  {
+    name: 'invoke',
+    args: [thing, ['<action>', 'which action'], ['[input]', 'JSON, or plain text']],
+    summary: 'invoke an action',
+    options: [
+      { flags: '--no-wait', summary: 'do not wait for the end of a long action: show its status and return' },
+    ],
+    load: () => import('./invoke.ts'),
+  },
+  {
+    name: 'observe',
+    args: [thing, ['<property>', 'which property']],
+    summary: 'show a property whenever it changes, until interrupted',
+    options: [],
+    load: () => import('./observe.ts'),
+  },
+  {
+    name: 'subscribe',
+    args: [thing, ['<event>', 'which event']],
+    summary: 'show an event whenever it happens, until interrupted',
+    options: [],
+    load: () => import('./subscribe.ts'),
+  },
+  {
+    name: 'demo',
+    args: [],
+    summary: 'run a whole home on this machine, a process a device',
+    options: [],
+    load: () => import('./demo.ts'),
+  },
+];
+
+/** The command of this name; it must be in the table. */
+export const commandNamed = (name: string): CommandSpec => {
+  const found = commands.find((command) => command.name === name);
+  if (found === undefined) throw new Error(`No command "${name}" in the table.`);
+  return found;
+};

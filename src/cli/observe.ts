@@ -1,0 +1,14 @@
+/**
+ * `althing observe`: a property's values as they change.
+ * Relies on the running peer's gateway.
+ */
+import type { RunCommand } from './command-table.ts';
+import { withClient } from './connect.ts';
+import { showStream } from './stream.ts';
+
+export const run: RunCommand = ({ args, home, out }) =>
+  withClient(home, async (client) => {
+    const [thing, property] = args;
+    const { id } = await client.describe(thing!);
+    await showStream((sink, signal) => client.observeProperty(id, property!, sink, { signal }), out);
+  });

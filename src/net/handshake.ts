@@ -1,0 +1,179 @@
+/**
+ * How two ends of a channel come to trust each other: membership proofs both ways, or a ticket redeemed.
+ * Relies on the channel for the keys; who belongs is asked of the fabric through `Gatekeeper`.
+ */
+import * as v from 'valibot';
+import { equalBytes } from '../core/bytes.ts';
+import { AlthingError, isErrorCode, toAlthingError } from '../core/errors.ts';
+import type { PeerId } from '../core/ids.ts';
+import type { FrameChannel } from './frame-channel.ts';
+import { type Frame, frameType } from './frames.ts';
+
+/** Protocol versions that this program speaks, lowest and highest. */
+export const protocolVersions = [1, 1] as const;
+/** What this program can do beyond version 1, for the other side to know. */
+const features: readonly string[] = [];
+/** A stranger has this long to say who it is. */
+const handshakeTimeoutMs = 5000;
+
+/** A stranger's claim to an invite. */
+export interface Redemption {
+  readonly invite: Uint8Array;
+  readonly joiner: PeerId;
+  /** The invite key's signature over the joiner's key. */
+  readonly proof: Uint8Array;
+}
+
+/** What the fabric answers to the door. */
+export interface Gatekeeper {
+  readonly fabric: Uint8Array;
+  /** Raw records that prove this peer's own membership. */
+  proof(): readonly Uint8Array[];
+  /** Throws `not-a-member`, `proof-invalid` where the peer does not belong by what is known and these records. */
+  check(peer: PeerId, proof: readonly Uint8Array[]): void;
+  /** Admits a stranger durably; the raw records that prove it. Throws the invite codes. */
+  admit(redemption: Redemption): Promise<readonly Uint8Array[]>;
+}
+
+const proofSchema = v.pipe(v.array(v.instance(Uint8Array)), v.maxLength(64));
+const versionsSchema = v.tuple([v.pipe(v.number(), v.safeInteger()), v.pipe(v.number(), v.safeInteger())]);
+const helloSchema = v.tuple([
+  v.literal(frameType.hello),
+  versionsSchema,
+  v.instance(Uint8Array),
+  proofSchema,
+  v.array(v.string()),
+]);
+const welcomeSchema = v.tuple([
+  v.literal(frameType.welcome),
+  v.pipe(v.number(), v.safeInteger()),
+  proofSchema,
+  v.array(v.string()),
+]);
+const redeemSchema = v.tuple([
+  v.literal(frameType.redeem),
+  versionsSchema,
+  v.instance(Uint8Array),
+  v.instance(Uint8Array),
+  v.instance(Uint8Array),
+]);
+const admittedSchema = v.tuple([v.literal(frameType.admitted), proofSchema]);
+const refusalSchema = v.tuple([v.literal(frameType.refusal), v.string(), v.string()]);
+
+/** The dialler's part. Call it only with a channel to a key that was meant. Throws what the other side refused with. */
+export const greet = async (frames: FrameChannel, gate: Gatekeeper): Promise<void> => {
+  frames.send([frameType.hello, protocolVersions, gate.fabric, gate.proof(), features]);
+  const [, version, proof] = parse(welcomeSchema, await answerOf(frames), frames);
+  if (version < protocolVersions[0] || version > protocolVersions[1])
+    throw new AlthingError(
+      'version-unsupported',
+      `${frames.channel.remote} chose protocol version ${version}.`,
+    );
+  gate.check(frames.channel.remote, proof);
+  frames.trust();
+};
+
+/** The joiner's part: redeems an invite and gives the raw records that prove the new membership. */
+export const redeem = async (
+  frames: FrameChannel,
+  claim: { fabric: Uint8Array; invite: Uint8Array; proof: Uint8Array },
+): Promise<readonly Uint8Array[]> => {
+  frames.send([frameType.redeem, protocolVersions, claim.fabric, claim.invite, claim.proof]);
+  return parse(admittedSchema, await answerOf(frames), frames)[1];
+};
+
+/**
+ * The acceptor's part. Resolves with `member` when a session may begin, with `joined` when a ticket was redeemed and
+ * the channel has been closed. Throws, with the channel closed, for everybody else.
+ */
+export const answerDoor = async (frames: FrameChannel, gate: Gatekeeper): Promise<'member' | 'joined'> => {
+  try {
+    const frame = await nextFrame(frames, handshakeTimeoutMs);
+    if (frame[0] === frameType.redeem) {
+      const [, versions, fabric, invite, proof] = parse(redeemSchema, frame, frames);
+      agreeVersion(versions, frames);
+      checkFabric(fabric, gate);
+      const records = await gate.admit({ invite, joiner: frames.channel.remote, proof });
+      frames.send([frameType.admitted, records]);
+      frames.close();
+      return 'joined';
+    }
+    const [, versions, fabric, proof] = parse(helloSchema, frame, frames);
+    const version = agreeVersion(versions, frames);
+    checkFabric(fabric, gate);
+    gate.check(frames.channel.remote, proof);
+    frames.send([frameType.welcome, version, gate.proof(), features]);
+    frames.trust();
+    return 'member';
+  } catch (error) {
+    const refusal = toAlthingError(error);
+    // Our own faults are nobody else's business.
+    const said = refusal.code === 'internal' ? 'The peer could not answer.' : refusal.message;
+    frames.send([frameType.refusal, refusal.code, said]);
+    frames.close(refusal);
+    throw refusal;
+  }
+};
+
+const agreeVersion = ([low, high]: readonly [number, number], frames: FrameChannel): number => {
+  const version = Math.min(high, protocolVersions[1]);
+  if (version >= Math.max(low, protocolVersions[0])) return version;
+  throw new AlthingError(
+    'version-unsupported',
+    `${frames.channel.remote} speaks protocol versions ${low} to ${high}, this peer ${protocolVersions.join(' to ')}.`,
+  );
+};
+
+const checkFabric = (fabric: Uint8Array, gate: Gatekeeper): void => {
+  if (!equalBytes(fabric, gate.fabric))
+    throw new AlthingError('wrong-fabric', 'This peer belongs to another fabric.');
+};
+
+/** The other side's answer; its refusal is thrown as the error that it names. */
+const answerOf = async (frames: FrameChannel): Promise<Frame> => {
+  const frame = await nextFrame(frames, handshakeTimeoutMs);
+  if (frame[0] !== frameType.refusal) return frame;
+  const [, code, message] = parse(refusalSchema, frame, frames);
+  throw new AlthingError(isErrorCode(code) ? code : 'protocol-error', message.slice(0, 500));
+};
+
+const parse = <Schema extends v.GenericSchema>(
+  schema: Schema,
+  frame: Frame,
+  frames: FrameChannel,
+): v.InferOutput<Schema> => {
+  const parsed = v.safeParse(schema, frame);
+  if (parsed.success) return parsed.output;
+  throw new AlthingError(
+    'protocol-error',
+    `${frames.channel.remote} sent a frame of type ${frame[0]} that does not fit: ${parsed.issues[0].message}.`,
+  );
+};
+
+/** The next frame; those after it are held for whoever takes over. */
+const nextFrame = (frames: FrameChannel, timeoutMs: number): Promise<Frame> =>
+  new Promise((resolve, reject) => {
+    const settle = (): void => {
+      clearTimeout(timer);
+      frames.handle(undefined);
+      frames.onClose = () => {};
+    };
+    const timer = setTimeout(() => {
+      settle();
+      reject(new AlthingError('timeout', `${frames.channel.remote} said nothing for ${timeoutMs} ms.`));
+    }, timeoutMs);
+    frames.onClose = (reason) => {
+      settle();
+      reject(
+        reason ?? new AlthingError('connection-lost', `${frames.channel.remote} closed the connection.`),
+      );
+    };
+    if (frames.closed) {
+      frames.onClose(undefined);
+      return;
+    }
+    frames.handle((frame) => {
+      settle();
+      resolve(frame);
+    });
+  });

@@ -1,0 +1,233 @@
+/**
+ * A session: the one long-lived conversation between two members, over a channel that the handshake accepted.
+ * Relies on `incoming.ts` and `outgoing.ts` for calls; itself it keeps watch that the other side is alive.
+ */
+import { AlthingError } from '../core/errors.ts';
+import type { PeerId } from '../core/ids.ts';
+import type { SyncMessage } from '../replica/reconciler.ts';
+import type {
+  CallOptions,
+  RequestOperation,
+  StreamHandle,
+  StreamOperation,
+  StreamPosition,
+  StreamSink,
+  ThingCall,
+  ThingServer,
+} from '../thing/operations.ts';
+import type { FrameChannel } from './frame-channel.ts';
+import { type Frame, frameType } from './frames.ts';
+import { IncomingCalls } from './incoming.ts';
+import { OutgoingCalls } from './outgoing.ts';
+import { decodeSync, encodeSync } from './sync-frames.ts';
+
+/** When nothing else was said for this long, a ping is. */
+const pingAfterMs = 1000;
+/** When nothing was heard for this long, the other side is taken for dead. */
+const deadAfterMs = 1800;
+/** A timer this late means that this process stood still, and what was said meanwhile is still to be read. */
+const stalledMs = 300;
+/** Reconciliation messages that wait for their turn at most; reading stops until they are done. */
+const maxSyncWaiting = 16;
+
+/** What a session needs from its peer. */
+export interface SessionHost {
+  readonly server: ThingServer;
+  /** A reconciliation message; resolves when it has been dealt with. */
+  sync(session: Session, message: SyncMessage): Promise<void>;
+}
+
+/** One live session. */
+export class Session {
+  readonly peer: PeerId;
+  /** When it began, on the monotonic clock, milliseconds. */
+  readonly since = performance.now();
+  /** Called once when it has ended. */
+  onClose: (session: Session, reason: AlthingError | undefined) => void = () => {};
+  readonly #frames: FrameChannel;
+  readonly #host: SessionHost;
+  readonly #incoming: IncomingCalls;
+  readonly #outgoing: OutgoingCalls;
+  #rttMs: number | null = null;
+  #heard = performance.now();
+  #said = performance.now();
+  #pingNumber = 0;
+  #pingSent = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #timerDue = 0;
+  #syncWaiting = 0;
+  #retiring = false;
+  #closed = false;
+
+  constructor(frames: FrameChannel, host: SessionHost) {
+    this.peer = frames.channel.remote;
+    this.#frames = frames;
+    this.#host = host;
+    this.#incoming = new IncomingCalls(frames, host.server);
+    this.#outgoing = new OutgoingCalls(frames);
+    frames.onDrain = () => this.#incoming.drained();
+    frames.onClose = (reason) => this.#ended(reason);
+    frames.handle((frame) => this.#dispatch(frame));
+    this.#watch();
+    this.#ping();
+  }
+
+  get dialled(): boolean {
+    return this.#frames.channel.dialled;
+  }
+
+  get remoteAddress(): string {
+    return this.#frames.channel.remoteAddress;
+  }
+
+  get localAddress(): string {
+    return this.#frames.channel.localAddress;
+  }
+
+  /** The last measured round trip in milliseconds, null before the first. */
+  get rttMs(): number | null {
+    return this.#rttMs;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** False once it is closed or about to be: new calls go elsewhere. */
+  get usable(): boolean {
+    return !this.#closed && !this.#retiring;
+  }
+
+  /** See `OutgoingCalls.request`. */
+  request(call: ThingCall<RequestOperation>, options?: CallOptions): Promise<unknown> {
+    this.#said = performance.now();
+    return this.#outgoing.request(call, options);
+  }
+
+  /** See `OutgoingCalls.stream`. */
+  stream(
+    call: ThingCall<StreamOperation>,
+    sink: StreamSink,
+    options?: CallOptions & { after?: StreamPosition },
+  ): Promise<StreamHandle & { readonly position: StreamPosition }> {
+    this.#said = performance.now();
+    return this.#outgoing.stream(call, sink, options);
+  }
+
+  /** Queues a reconciliation message. */
+  sendSync(message: SyncMessage): void {
+    this.#said = performance.now();
+    this.#frames.send(encodeSync(message));
+  }
+
+  /** Ends the session; `reason` is what `onClose` says. */
+  close(reason?: AlthingError, options: { abrupt?: boolean } = {}): void {
+    this.#frames.close(reason, options);
+  }
+
+  /** Another session with the same peer takes over: ends this one once what is under way here has been answered. */
+  retire(): void {
+    if (this.#retiring || this.#closed) return;
+    this.#retiring = true;
+    this.#watch();
+  }
+
+  #dispatch(frame: Frame): void {
+    this.#heard = performance.now();
+    switch (frame[0]) {
+      case frameType.request:
+        this.#incoming.request(frame);
+        break;
+      case frameType.response:
+        this.#outgoing.response(frame);
+        break;
+      case frameType.error:
+        this.#outgoing.error(frame);
+        break;
+      case frameType.notify:
+        this.#outgoing.notify(frame);
+        break;
+      case frameType.missed:
+        this.#outgoing.missed(frame);
+        break;
+      case frameType.cancel:
+        this.#incoming.cancel(frame[1]);
+        break;
+      case frameType.vector:
+      case frameType.want:
+      case frameType.records:
+        this.#sync(decodeSync(frame));
+        break;
+      case frameType.ping:
+        this.#frames.send([frameType.pong, frame[1] ?? 0]);
+        break;
+      case frameType.pong:
+        if (frame[1] === this.#pingNumber) this.#rttMs = this.#heard - this.#pingSent;
+        break;
+      default:
+        this.#frames.send([
+          frameType.error,
+          0,
+          'protocol-error',
+          `Frames of type ${frame[0]} are not known here.`,
+          null,
+        ]);
+    }
+  }
+
+  #sync(message: SyncMessage): void {
+    this.#syncWaiting += 1;
+    if (this.#syncWaiting === maxSyncWaiting) this.#frames.channel.pause();
+    void this.#host.sync(this, message).finally(() => {
+      this.#syncWaiting -= 1;
+      this.#heard = performance.now();
+      if (this.#syncWaiting === maxSyncWaiting - 1 && !this.#incoming.paused) this.#frames.channel.resume();
+    });
+  }
+
+  /** One timer does both: pings when it is time, and notices silence. */
+  #watch(): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    const now = performance.now();
+    const nextPing = Math.max(this.#said, this.#pingSent) + pingAfterMs;
+    let due = Math.min(nextPing, this.#heard + deadAfterMs);
+    if (this.#retiring) due = Math.min(due, now + 50);
+    this.#timerDue = due;
+    this.#timer = setTimeout(() => this.#tick(), Math.max(5, due - now));
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const reading = this.#syncWaiting < maxSyncWaiting && !this.#incoming.paused;
+    if (!reading || now - this.#timerDue > stalledMs)
+      this.#heard = Math.max(this.#heard, now - deadAfterMs / 2);
+    if (now - this.#heard >= deadAfterMs) {
+      const silent = Math.round(now - this.#heard);
+      this.close(new AlthingError('connection-lost', `${this.peer} has been silent for ${silent} ms.`), {
+        abrupt: true,
+      });
+      return;
+    }
+    if (this.#retiring && !this.#outgoing.busy && !this.#incoming.busy && now - this.since > 300) {
+      this.close();
+      return;
+    }
+    if (now - Math.max(this.#said, this.#pingSent) >= pingAfterMs) this.#ping();
+    this.#watch();
+  }
+
+  #ping(): void {
+    this.#pingSent = performance.now();
+    this.#frames.send([frameType.ping, ++this.#pingNumber]);
+  }
+
+  #ended(reason: AlthingError | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#incoming.close();
+    this.#outgoing.close();
+    this.onClose(this, reason);
+  }
+}

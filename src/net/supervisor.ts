@@ -1,0 +1,237 @@
+/**
+ * The one place that decides with whom to keep a session, dials, redials for ever, and settles doubles.
+ * Relies on `dialler.ts` for an attempt and on its owner for addresses; keeps one timer a target at most.
+ */
+import { type AlthingError, toAlthingError } from '../core/errors.ts';
+import type { PeerId } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Channel, Endpoint } from './channel.ts';
+import { type Dial, reach } from './dialler.ts';
+import { FrameChannel } from './frame-channel.ts';
+import { answerDoor, type Gatekeeper } from './handshake.ts';
+import { Session, type SessionHost } from './session.ts';
+
+export interface SupervisorOptions {
+  readonly self: PeerId;
+  readonly dial: Dial;
+  readonly gate: Gatekeeper;
+  readonly host: SessionHost;
+  /** The addresses of a peer, the likeliest first. */
+  readonly endpointsOf: (peer: PeerId) => readonly Endpoint[];
+  readonly random: () => number;
+  readonly logger: Logger;
+  /** A session is ready for use; `first`: there was none with this peer. */
+  readonly opened: (session: Session, first: boolean) => void;
+  /** A session has ended; `last`: none with this peer is left. */
+  readonly closed: (session: Session, last: boolean, reason: AlthingError | undefined) => void;
+  /** An attempt failed: somebody may know a better address. */
+  readonly fruitless: (peer: PeerId | undefined) => void;
+}
+
+/** Of two channels completed within this, the one dialled by the lower key stays. */
+const doubleMs = 2000;
+const firstDelayMs = 250;
+const maxDelayMs = 30_000;
+/** A peer seen within this is redialled at least once a second. */
+const recentMs = 60_000;
+const recentDelayMs = 1000;
+/** The higher key of a pair lets the lower one dial first. */
+const courtesyMs = 120;
+/** An attempt younger than this is not started over by good news. */
+const freshAttemptMs = 300;
+
+interface Target {
+  /** Unknown for a bootstrap address until it has answered. */
+  peer: PeerId | undefined;
+  readonly endpoint?: Endpoint;
+  failures: number;
+  lastSeen: number;
+  timer?: NodeJS.Timeout | undefined;
+  attempt?: { readonly controller: AbortController; readonly started: number } | undefined;
+}
+
+/** Keeps sessions with all wanted peers. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #targets = new Map<PeerId, Target>();
+  readonly #bootstrap: Target[] = [];
+  readonly #current = new Map<PeerId, Session>();
+  readonly #all = new Set<Session>();
+  #closed = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** The session to use with a peer, if there is one. */
+  session(peer: PeerId): Session | undefined {
+    const session = this.#current.get(peer);
+    return session?.usable ? session : undefined;
+  }
+
+  sessions(): Session[] {
+    return [...this.#current.values()];
+  }
+
+  /** Exactly these peers are to be in session from now on. Sessions with others are closed. */
+  want(peers: Iterable<PeerId>): void {
+    const wanted = new Set(peers);
+    wanted.delete(this.#options.self);
+    for (const peer of wanted) {
+      if (this.#targets.has(peer)) continue;
+      const target: Target = { peer, failures: 0, lastSeen: 0 };
+      this.#targets.set(peer, target);
+      if (!this.#current.has(peer)) this.#later(target, this.#options.self < peer ? 0 : courtesyMs);
+    }
+    for (const [peer, target] of this.#targets) {
+      if (wanted.has(peer)) continue;
+      this.#targets.delete(peer);
+      this.#stop(target);
+      this.#current.get(peer)?.close();
+    }
+  }
+
+  /** Addresses given by a person, whose peers are not known yet: each is tried until a member answers there. */
+  bootstrap(endpoints: readonly Endpoint[]): void {
+    for (const endpoint of endpoints) {
+      const target: Target = { peer: undefined, endpoint, failures: 0, lastSeen: performance.now() };
+      this.#bootstrap.push(target);
+      this.#later(target, 0);
+    }
+  }
+
+  /** Good news: dials the peer, or all that are away, at once. */
+  kick(peer?: PeerId): void {
+    const targets =
+      peer === undefined ? [...this.#targets.values(), ...this.#bootstrap] : [this.#targets.get(peer)];
+    for (const target of targets) {
+      if (!target || this.#satisfied(target)) continue;
+      if (target.attempt && performance.now() - target.attempt.started < freshAttemptMs) continue;
+      target.failures = 0;
+      this.#later(target, 0);
+    }
+  }
+
+  /** The machine's addresses are these now: sessions over others are dead, whatever their sockets think. */
+  addressesAre(addresses: ReadonlySet<string>): void {
+    for (const session of this.#all) {
+      const { localAddress } = session;
+      if (localAddress.startsWith('127.') || localAddress === '::1' || addresses.has(localAddress)) continue;
+      session.close(undefined, { abrupt: true });
+    }
+  }
+
+  /** A channel that somebody dialled. `accepted` is called once it has proven that it belongs here. */
+  async accept(channel: Channel, accepted: () => void): Promise<void> {
+    const frames = new FrameChannel(channel);
+    try {
+      if ((await answerDoor(frames, this.#options.gate)) === 'member') {
+        accepted();
+        this.#adopt(frames);
+      }
+    } catch (error) {
+      const { code, message } = toAlthingError(error);
+      this.#options.logger.info({ code, address: channel.remoteAddress, peer: channel.remote }, message);
+    }
+  }
+
+  /** Ends all sessions and attempts. */
+  close(): void {
+    this.#closed = true;
+    for (const target of [...this.#targets.values(), ...this.#bootstrap]) this.#stop(target);
+    for (const session of this.#all) session.close();
+  }
+
+  #satisfied(target: Target): boolean {
+    return target.peer !== undefined && this.#current.has(target.peer);
+  }
+
+  #stop(target: Target): void {
+    clearTimeout(target.timer);
+    target.timer = undefined;
+    target.attempt?.controller.abort();
+    target.attempt = undefined;
+  }
+
+  #later(target: Target, delayMs: number): void {
+    if (this.#closed) return;
+    this.#stop(target);
+    target.timer = setTimeout(() => void this.#dial(target), delayMs);
+  }
+
+  async #dial(target: Target): Promise<void> {
+    if (this.#closed || this.#satisfied(target)) return;
+    const { peer, endpoint } = target;
+    const controller = new AbortController();
+    const attempt = { controller, started: performance.now() };
+    target.attempt = attempt;
+    try {
+      const endpoints = endpoint ? [endpoint] : this.#options.endpointsOf(peer!);
+      const frames = await reach(endpoints, this.#options.dial, this.#options.gate, {
+        meant: (found) => (endpoint ? this.#targets.has(found) : found === peer),
+        signal: controller.signal,
+      });
+      if (target.attempt === attempt) target.attempt = undefined;
+      target.peer ??= frames.channel.remote;
+      this.#adopt(frames);
+    } catch (error) {
+      if (target.attempt !== attempt) return;
+      target.attempt = undefined;
+      this.#failed(target, toAlthingError(error));
+    }
+  }
+
+  #failed(target: Target, error: AlthingError): void {
+    target.failures += 1;
+    const name = target.peer ?? target.endpoint?.host;
+    this.#options.logger.debug({ peer: name, code: error.code, failures: target.failures }, error.message);
+    const recent = performance.now() - target.lastSeen < recentMs;
+    const cap = recent ? recentDelayMs : maxDelayMs;
+    const delay = Math.min(firstDelayMs * 1.7 ** Math.min(target.failures - 1, 20), cap);
+    this.#later(target, delay * (0.5 + this.#options.random() / 2));
+    this.#options.fruitless(target.peer);
+  }
+
+  #adopt(frames: FrameChannel): void {
+    const peer = frames.channel.remote;
+    const session = new Session(frames, this.#options.host);
+    session.onClose = (ended, reason) => this.#ended(ended, reason);
+    this.#all.add(session);
+    if (this.#closed) {
+      session.close();
+      return;
+    }
+    const existing = this.#current.get(peer);
+    const stays = existing?.usable && !this.#newWins(existing, session);
+    if (stays) session.retire();
+    else {
+      this.#current.set(peer, session);
+      existing?.retire();
+    }
+    const target = this.#targets.get(peer);
+    if (target) {
+      this.#stop(target);
+      target.failures = 0;
+      target.lastSeen = performance.now();
+    }
+    this.#options.opened(session, existing === undefined);
+  }
+
+  /** Both ends must choose alike: young doubles by who dialled, otherwise the newer. */
+  #newWins(existing: Session, fresh: Session): boolean {
+    if (fresh.since - existing.since > doubleMs || existing.dialled === fresh.dialled) return true;
+    return fresh.dialled === this.#options.self < fresh.peer;
+  }
+
+  #ended(session: Session, reason: AlthingError | undefined): void {
+    this.#all.delete(session);
+    const { peer } = session;
+    const last = this.#current.get(peer) === session;
+    if (last) this.#current.delete(peer);
+    this.#options.closed(session, last, reason);
+    const target = this.#targets.get(peer);
+    if (!last || this.#closed || !target) return;
+    target.lastSeen = performance.now();
+    this.#later(target, this.#options.self < peer ? 0 : courtesyMs);
+  }
+}

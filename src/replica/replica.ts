@@ -1,0 +1,348 @@
+/**
+ * One peer's copy of the fabric's shared state: what it holds, what it may add, what it reads from it.
+ * Relies on a durable store, a clock and cryptography passed in; knows nothing of sessions.
+ */
+import { fromHex } from '../core/bytes.ts';
+import { type HybridClock, stampMs } from '../core/clock.ts';
+import type { Crypto, Signer } from '../core/crypto.ts';
+import { AlthingError } from '../core/errors.ts';
+import { type PeerId, peerIdOf } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import { type Authority, computeAuthority } from '../fabric/authority.ts';
+import type { Fabric } from '../fabric/genesis.ts';
+import { AuthorLog, type RecordRange, slotOf } from './author-log.ts';
+import { mayWrite } from './data-rights.ts';
+import {
+  comparePositions,
+  openRecord,
+  type Position,
+  type RecordBody,
+  type SignedRecord,
+  signRecord,
+  streamOf,
+} from './record.ts';
+import type { RecordStream, StateBatch, StateStore } from './record-store.ts';
+
+/** A record to be written by this peer; its position, clock and chain are filled in. */
+export interface Draft {
+  readonly collection: string;
+  readonly key: string;
+  /** Control records: the statement without `prev`. */
+  readonly value: unknown;
+  readonly deleted?: boolean;
+}
+
+/** Where one author stands in one stream, and the digest of its live records there. */
+export interface VectorEntry extends Position {
+  readonly stream: RecordStream;
+  readonly author: Uint8Array;
+  readonly digest: Uint8Array;
+}
+
+/** Records of one author as another peer sent them: every live one in (from, to]. */
+export interface IncomingRange {
+  readonly stream: RecordStream;
+  readonly author: Uint8Array;
+  readonly from: Position;
+  readonly to: Position;
+  readonly records: readonly Uint8Array[];
+}
+
+/** What became of an incoming range: `behind` means that something before it is missing here. */
+export type ReceiveOutcome = 'applied' | 'known' | 'behind' | 'unauthorised';
+
+/** What changed: the new records, and whether the membership did. */
+export interface ReplicaChange {
+  readonly records: readonly SignedRecord[];
+  readonly membership: boolean;
+  /** True where this peer wrote them. */
+  readonly own: boolean;
+  /** Where the author stood before. */
+  readonly from: Position;
+}
+
+export interface ReplicaOptions {
+  readonly fabric: Fabric;
+  readonly signer: Signer;
+  readonly crypto: Crypto;
+  readonly clock: HybridClock;
+  /** Wall clock, milliseconds since 1970. */
+  readonly now: () => number;
+  readonly store: StateStore;
+  /** Lets other work go on between pieces of a long one. */
+  readonly yieldTurn: () => Promise<void>;
+  readonly logger: Logger;
+}
+
+/** Stamps further ahead of the wall clock than this do not move our own clock. */
+const maxAheadMs = 120_000;
+/** Signatures checked before others get their turn: about 5 ms. */
+const verifyBatch = 32;
+
+const logKey = (stream: RecordStream, author: PeerId): string => `${stream}/${author}`;
+
+/** The shared state. All changes go through one queue; `onChange` is called after each became durable. */
+export class Replica {
+  readonly fabric: Fabric;
+  readonly self: PeerId;
+  /** Set by the owner; called once a change is durable and visible. */
+  onChange: (change: ReplicaChange) => void = () => {};
+  readonly #options: ReplicaOptions;
+  readonly #logs = new Map<string, AuthorLog>();
+  /** Data records by collection, key, author. */
+  readonly #index = new Map<string, Map<string, Map<PeerId, SignedRecord>>>();
+  readonly #control: SignedRecord[] = [];
+  #authority: Authority;
+  #epoch: number;
+  #seq: Record<RecordStream, number> = { control: 0, data: 0 };
+  #queue: Promise<unknown> = Promise.resolve();
+
+  /** @param stored raw records as the store gave them; their signatures were checked when they were taken in */
+  constructor(stored: readonly Uint8Array[], options: ReplicaOptions) {
+    this.#options = options;
+    this.fabric = options.fabric;
+    this.self = peerIdOf(options.signer.publicKey);
+    const records = stored.map((raw) => openRecord(raw, this.fabric.id, options.crypto, { trusted: true }));
+    records.sort(comparePositions);
+    for (const record of records) this.#keep(record);
+    this.#authority = this.#computeAuthority();
+    this.#epoch = Math.max(options.now(), this.#greatestOwnEpoch() + 1);
+  }
+
+  get authority(): Authority {
+    return this.#authority;
+  }
+
+  /** The record that counts for this key: the greatest (clock, author) among the entitled ones; none if deleted. */
+  get(collection: string, key: string): SignedRecord | undefined {
+    const slots = this.#index.get(collection)?.get(key);
+    return slots && this.#winner(slots);
+  }
+
+  /** All records of a collection that count, in no particular order. */
+  list(collection: string): SignedRecord[] {
+    const found: SignedRecord[] = [];
+    for (const slots of this.#index.get(collection)?.values() ?? []) {
+      const winner = this.#winner(slots);
+      if (winner) found.push(winner);
+    }
+    return found;
+  }
+
+  /** Every control record held, for proofs. */
+  get control(): readonly SignedRecord[] {
+    return this.#control;
+  }
+
+  /** Where every author stands here. */
+  vector(): VectorEntry[] {
+    return [...this.#logs.values()].map((log) => this.#entry(log));
+  }
+
+  /** Where one author stands here; the origin where nothing is held. */
+  position(stream: RecordStream, author: PeerId): Position {
+    return this.#logs.get(logKey(stream, author))?.position ?? { epoch: 0, seq: 0 };
+  }
+
+  entry(stream: RecordStream, author: PeerId): VectorEntry | undefined {
+    const log = this.#logs.get(logKey(stream, author));
+    return log && this.#entry(log);
+  }
+
+  /** The author's live records after `from`, about `maxBytes` of them; undefined where there are none. */
+  range(stream: RecordStream, author: PeerId, from: Position, maxBytes: number): RecordRange | undefined {
+    return this.#logs.get(logKey(stream, author))?.range(from, maxBytes);
+  }
+
+  /**
+   * Writes records of this peer. `draft` is called when its turn comes, with the state as it is then, and may throw.
+   * Resolves once they are durable. Throws the store's codes and `value-too-large`.
+   */
+  write(draft: () => readonly Draft[]): Promise<SignedRecord[]> {
+    return this.#inTurn(async () => {
+      const drafts = draft();
+      const written: SignedRecord[] = [];
+      for (const stream of ['control', 'data'] as const) {
+        const mine = drafts.filter((one) => streamOf(one.collection) === stream);
+        if (mine.length > 0) written.push(...(await this.#append(stream, mine)));
+      }
+      return written;
+    });
+  }
+
+  /**
+   * Takes in records of another peer's telling. Throws `record-invalid` where one is malformed, badly signed, out of
+   * order or breaks its author's chain: nothing of the range is kept then.
+   */
+  receive(range: IncomingRange): Promise<ReceiveOutcome> {
+    return this.#inTurn(() => this.#receive(range));
+  }
+
+  /** A position of our own that somebody holds and we do not: this home is a restored copy, so open an epoch above. */
+  hearOwn(position: Position): void {
+    if (position.epoch < this.#epoch) return;
+    this.#epoch = position.epoch + 1;
+    this.#seq = { control: 0, data: 0 };
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work);
+    // The queue goes on whatever became of one piece of work; its caller gets the error.
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #append(stream: RecordStream, drafts: readonly Draft[]): Promise<SignedRecord[]> {
+    const { signer, crypto, clock, store } = this.#options;
+    const log = this.#log(stream, signer.publicKey);
+    const from = log.position;
+    let prev = log.last?.hash ?? null;
+    let seq = this.#seq[stream];
+    const records: SignedRecord[] = [];
+    for (const draft of drafts) {
+      const body: RecordBody = {
+        collection: draft.collection,
+        key: draft.key,
+        author: signer.publicKey,
+        epoch: this.#epoch,
+        seq: ++seq,
+        hlc: clock.next(),
+        deleted: draft.deleted ?? false,
+        value:
+          stream === 'control' ? { ...(draft.value as object), prev: prev && fromHex(prev) } : draft.value,
+      };
+      const record = openRecord(signRecord(body, this.fabric.id, signer), this.fabric.id, crypto, {
+        trusted: true,
+      });
+      prev = record.hash;
+      records.push(record);
+    }
+    await store.commit(this.#batch(records, log));
+    this.#seq[stream] = seq;
+    this.#apply(records, { own: true, from });
+    return records;
+  }
+
+  async #receive(range: IncomingRange): Promise<ReceiveOutcome> {
+    const author = peerIdOf(range.author);
+    const role = this.#authority.members.get(author)?.role;
+    if (role === undefined || role === 'guest') return 'unauthorised';
+    const log = this.#log(range.stream, range.author);
+    const from = log.position;
+    if (comparePositions(from, range.to) >= 0) return 'known';
+    if (comparePositions(from, range.from) < 0) return 'behind';
+
+    const records = await this.#open(range, log);
+    if (records.length === 0) return 'known';
+    await this.#options.store.commit(this.#batch(records, log));
+    const { clock, now } = this.#options;
+    for (const { hlc } of records) if (stampMs(hlc) <= now() + maxAheadMs) clock.see(hlc);
+    if (author === this.self) this.hearOwn(range.to);
+    this.#apply(records, { own: false, from });
+    return 'applied';
+  }
+
+  /** Verifies an incoming range against what is held; gives the records that are new. */
+  async #open(range: IncomingRange, log: AuthorLog): Promise<SignedRecord[]> {
+    const records: SignedRecord[] = [];
+    const slots = new Map<string, SignedRecord>();
+    let last: Position = range.from;
+    let prev = log.last?.hash ?? null;
+    for (const [at, raw] of range.records.entries()) {
+      if (at % verifyBatch === verifyBatch - 1) await this.#options.yieldTurn();
+      const record = openRecord(raw, this.fabric.id, this.#options.crypto);
+      const refuse = (why: string): never => {
+        throw new AlthingError(
+          'record-invalid',
+          `The ${record.collection} record "${record.key}" by ${record.authorId} was refused: ${why}.`,
+        );
+      };
+      if (record.authorId !== peerIdOf(range.author) || record.stream !== range.stream)
+        refuse('it is not of the author and stream that it was sent as');
+      if (comparePositions(record, last) <= 0 || comparePositions(record, range.to) > 0)
+        refuse('it stands outside the range that it was sent in');
+      last = record;
+      if (comparePositions(record, log.position) <= 0) continue;
+      if (record.stream === 'control') {
+        if (record.prev !== prev) refuse("it does not follow its author's previous control record");
+        prev = record.hash;
+      } else {
+        const slot = slotOf(record);
+        const before = slots.get(slot) ?? log.inSlot(record);
+        if (before && record.hlc <= before.hlc) refuse('its clock is not later than the one it replaces');
+        slots.set(slot, record);
+      }
+      records.push(record);
+    }
+    if (comparePositions(last, range.to) !== 0)
+      throw new AlthingError('record-invalid', 'A range of records did not reach the position it claimed.');
+    return records;
+  }
+
+  /** What the store must do for these to be appended: of each slot only the newest stays. */
+  #batch(records: readonly SignedRecord[], log: AuthorLog): StateBatch {
+    const slots = new Map<string, SignedRecord>();
+    const put = new Set<SignedRecord>();
+    const remove: SignedRecord[] = [];
+    for (const record of records) {
+      put.add(record);
+      if (record.stream === 'control') continue;
+      const slot = slotOf(record);
+      const before = slots.get(slot) ?? log.inSlot(record);
+      slots.set(slot, record);
+      if (before && !put.delete(before)) remove.push(before);
+    }
+    return { put: [...put], remove };
+  }
+
+  #apply(records: readonly SignedRecord[], how: { own: boolean; from: Position }): void {
+    for (const record of records) this.#keep(record);
+    const membership = records.some((record) => record.stream === 'control');
+    if (membership) this.#authority = this.#computeAuthority();
+    this.onChange({ records, membership, ...how });
+  }
+
+  #keep(record: SignedRecord): void {
+    this.#log(record.stream, record.author).append(record);
+    if (record.stream === 'control') {
+      this.#control.push(record);
+      return;
+    }
+    const keys = this.#index.get(record.collection) ?? new Map<string, Map<PeerId, SignedRecord>>();
+    this.#index.set(record.collection, keys);
+    const slots = keys.get(record.key) ?? new Map<PeerId, SignedRecord>();
+    keys.set(record.key, slots.set(record.authorId, record));
+  }
+
+  #winner(slots: Map<PeerId, SignedRecord>): SignedRecord | undefined {
+    let best: SignedRecord | undefined;
+    for (const record of slots.values()) {
+      if (best && (record.hlc - best.hlc || (record.authorId > best.authorId ? 1 : -1)) < 0) continue;
+      if (mayWrite(record, this.#authority)) best = record;
+    }
+    return best?.deleted ? undefined : best;
+  }
+
+  #log(stream: RecordStream, author: Uint8Array): AuthorLog {
+    const key = logKey(stream, peerIdOf(author));
+    let log = this.#logs.get(key);
+    if (!log) {
+      log = new AuthorLog(stream, author);
+      this.#logs.set(key, log);
+    }
+    return log;
+  }
+
+  #entry(log: AuthorLog): VectorEntry {
+    const { epoch, seq } = log.position;
+    return { stream: log.stream, author: log.author, epoch, seq, digest: log.digest(this.#options.crypto) };
+  }
+
+  #computeAuthority(): Authority {
+    return computeAuthority(this.fabric, this.#control, this.#options.crypto);
+  }
+
+  #greatestOwnEpoch(): number {
+    return Math.max(this.position('control', this.self).epoch, this.position('data', this.self).epoch);
+  }
+}
