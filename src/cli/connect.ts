@@ -2,15 +2,10 @@
  * The way from a command to the running peer of its home.
  * Relies on the typed client over the gateway's unix socket.
  */
-import { type Client, createClient } from '../client/client.ts';
+import { GatewayClient } from '../client/client.ts';
+import { unixTransport } from '../client/unix-transport.ts';
 import { homePaths } from '../store/home.ts';
 
-/** Uses the peer that runs on a home. Throws `not-running` where none does, and what `use` throws. */
-export const withClient = async <T>(home: string, use: (client: Client) => Promise<T>): Promise<T> => {
-  const client = createClient({ socketPath: homePaths(home).gatewaySocket });
-  try {
-    return await use(client);
-  } finally {
-    await client.close();
-  }
-};
+/** A client of the peer that runs on a home; each of its methods throws `not-running` where none does. */
+export const clientOf = (home: string): GatewayClient =>
+  new GatewayClient(unixTransport({ socketPath: homePaths(home).gatewaySocket, home }), { origin: 'cli' });

@@ -4,15 +4,15 @@
  */
 import type { Affordance, DataSchema, ThingDescription } from '../thing/thing-description.ts';
 import type { RunCommand } from './command-table.ts';
-import { withClient } from './connect.ts';
+import { clientOf } from './connect.ts';
 import { table } from './table.ts';
 
-export const run: RunCommand = ({ args, home, out }) =>
-  withClient(home, async (client) => {
-    const td = await client.describe(args[0]!);
-    out.answer(td, () => page(td));
-    out.note('\nThe whole Thing Description: --json');
-  });
+export const run: RunCommand = async ({ args, home, out }) => {
+  const client = clientOf(home);
+  const td = await client.resolve(args[0]!);
+  out.answer(td, () => page(td));
+  out.note('\nThe whole Thing Description: --json');
+};
 
 const page = (td: ThingDescription): string => {
   const head = [td.title, td.id, ...(td.description ? ['', td.description] : [])];

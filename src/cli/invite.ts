@@ -5,18 +5,17 @@
 import type { InviteRequest } from '../core/api-shapes.ts';
 import { AlthingError } from '../core/errors.ts';
 import type { OptionValues, RunCommand } from './command-table.ts';
-import { withClient } from './connect.ts';
+import { clientOf } from './connect.ts';
 import { parseDurationMs } from './duration.ts';
 
-export const run: RunCommand = ({ home, options, out }) => {
+export const run: RunCommand = async ({ home, options, out }) => {
   const request = requestOf(options);
-  return withClient(home, async (client) => {
-    const invite = await client.invite(request);
-    if (out.isTerminal && !out.json) out.note(await qrCode(invite.ticket));
-    out.answer(invite, () => invite.ticket);
-    const devices = invite.uses === 1 ? 'one device' : `${invite.uses} devices`;
-    out.note(`For ${devices}, as ${invite.role}, until ${invite.expires}. There: althing join TICKET`);
-  });
+  const client = clientOf(home);
+  const invite = await client.invite(request);
+  if (out.isTerminal && !out.json) out.note(await qrCode(invite.ticket));
+  out.answer(invite, () => invite.ticket);
+  const devices = invite.uses === 1 ? 'one device' : `${invite.uses} devices`;
+  out.note(`For ${devices}, as ${invite.role}, until ${invite.expires}. There: althing join TICKET`);
 };
 
 const requestOf = ({ role, uses, expires }: OptionValues): InviteRequest => {

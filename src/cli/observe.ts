@@ -3,12 +3,12 @@
  * Relies on the running peer's gateway.
  */
 import type { RunCommand } from './command-table.ts';
-import { withClient } from './connect.ts';
+import { clientOf } from './connect.ts';
 import { showStream } from './stream.ts';
 
-export const run: RunCommand = ({ args, home, out }) =>
-  withClient(home, async (client) => {
-    const [thing, property] = args;
-    const { id } = await client.describe(thing!);
-    await showStream((sink, signal) => client.observeProperty(id, property!, sink, { signal }), out);
-  });
+export const run: RunCommand = async ({ args, home, out }) => {
+  const client = clientOf(home);
+  const [thing, property] = args;
+  const { id } = await client.resolve(thing!);
+  await showStream((options) => client.observeProperty(id, property!, options), out);
+};

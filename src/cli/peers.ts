@@ -3,25 +3,25 @@
  * Relies on the running peer's gateway.
  */
 import type { RunCommand } from './command-table.ts';
-import { withClient } from './connect.ts';
+import { clientOf } from './connect.ts';
 import { table } from './table.ts';
 
-export const run: RunCommand = ({ home, out }) =>
-  withClient(home, async (client) => {
-    const peers = await client.peers();
-    out.answer(peers, () =>
-      table(
-        ['NAME', 'ROLE', 'STATE', 'RTT', 'ADDRESS', 'LAST SEEN', 'PEER'],
-        peers.map(({ name, role, state, rttMs, address, lastSeen, peer }) => [
-          name,
-          role,
-          state,
-          rttMs === null ? null : `${rttMs.toFixed(1)} ms`,
-          address,
-          lastSeen,
-          peer,
-        ]),
-      ),
-    );
-    if (peers.length === 1) out.note('No other member yet. Let another device join: althing invite');
-  });
+export const run: RunCommand = async ({ home, out }) => {
+  const client = clientOf(home);
+  const peers = await client.peers();
+  out.answer(peers, () =>
+    table(
+      ['NAME', 'ROLE', 'STATE', 'RTT', 'ADDRESS', 'LAST SEEN', 'PEER'],
+      peers.map(({ name, role, state, rttMs, address, lastSeen, peer }) => [
+        name,
+        role,
+        state,
+        rttMs === null ? null : `${rttMs.toFixed(1)} ms`,
+        address,
+        lastSeen,
+        peer,
+      ]),
+    ),
+  );
+  if (peers.length === 1) out.note('No other member yet. Let another device join: althing invite');
+};

@@ -3,13 +3,13 @@
  * Relies on the running peer's gateway.
  */
 import type { RunCommand } from './command-table.ts';
-import { withClient } from './connect.ts';
-import { showValue } from './value.ts';
+import { clientOf } from './connect.ts';
+import { plainValue, showValue } from './value.ts';
 
-export const run: RunCommand = ({ args, home, out }) =>
-  withClient(home, async (client) => {
-    const [thing, property] = args;
-    const { id } = await client.describe(thing!);
-    const value = await client.readProperty(id, property!);
-    out.answer(value, () => showValue(value));
-  });
+export const run: RunCommand = async ({ args, home, out }) => {
+  const client = clientOf(home);
+  const [thing, property] = args;
+  const { id } = await client.resolve(thing!);
+  const value = plainValue(await client.readProperty(id, property!));
+  out.answer(value, () => showValue(value));
+};

@@ -1,36 +1,24 @@
 /**
  * Shows a stream of values, a line each, until interrupted: what `observe` and `subscribe` share.
- * Relies on the client's streams, which go on over reconnects.
+ * Relies on the client's streams; it is the peer that goes on over reconnects to the device.
  */
-import type { AlthingError } from '../core/errors.ts';
-import type { StreamHandle, StreamSink } from '../thing/operations.ts';
-import { aborted, interruption } from './interrupt.ts';
+import type { RequestOptions } from '../client/client.ts';
+import type { StreamOptions, ValueStream } from '../client/value-stream.ts';
+import { interruption } from './interrupt.ts';
 import type { Output } from './output.ts';
 import { showValue } from './value.ts';
 
 /** Opens a stream and shows its values. Throws what ended it; `values-missed` is told on stderr and goes on. */
 export const showStream = async (
-  open: (sink: StreamSink, signal: AbortSignal) => Promise<StreamHandle>,
+  open: (options: RequestOptions & StreamOptions) => Promise<ValueStream<unknown>>,
   out: Output,
 ): Promise<void> => {
-  const failed = new AbortController();
-  let failure: AlthingError | undefined;
-  const stop = AbortSignal.any([interruption(), out.closed, failed.signal]);
-  const sink: StreamSink = {
-    next: (value) => out.answer(value, () => showValue(value)),
-    error: (error) => {
-      if (error.code === 'values-missed') return out.failure(error);
-      failure = error;
-      failed.abort();
-    },
-  };
+  const stop = AbortSignal.any([interruption(), out.closed]);
   try {
-    const handle = await open(sink, stop);
-    await aborted(stop);
-    handle.stop();
+    const values = await open({ signal: stop, onMissed: (error) => out.failure(error) });
+    for await (const value of values) out.answer(value, () => showValue(value));
   } catch (thrown) {
-    // Interrupted while it was being opened: that is what was asked for.
+    // Being interrupted is how this command ends.
     if (!stop.aborted) throw thrown;
   }
-  if (failure) throw failure;
 };

@@ -3,35 +3,37 @@
  * Relies on the running peer's gateway.
  */
 import type { RunCommand } from './command-table.ts';
-import { withClient } from './connect.ts';
+import { clientOf } from './connect.ts';
 import { table } from './table.ts';
 
-export const run: RunCommand = ({ args, home, options, out }) =>
-  withClient(home, async (client) => {
-    const [query] = args;
-    const { type } = options;
-    const things = await client.things({
-      ...(query !== undefined && { query }),
-      ...(type !== undefined && { type }),
-    });
-    if (out.json) return out.answer(things, () => '');
-    if (things.length === 0) {
-      const all = query === undefined && type === undefined;
-      return out.answer(things, () =>
-        all ? 'No Things yet. Expose some: althing up --things FILE' : 'No Thing matches. List all: althing things',
-      );
-    }
-    const names = new Map((await client.peers()).map(({ peer, name }) => [peer, name]));
-    out.answer(things, () =>
-      table(
-        ['TITLE', 'TYPE', 'PEER', 'STATE', 'ID'],
-        things.map(({ title, types, peer, online, id }) => [
-          title,
-          types.join(', '),
-          names.get(peer) ?? peer,
-          online ? 'online' : 'offline',
-          id,
-        ]),
-      ),
-    );
+export const run: RunCommand = async ({ args, home, options, out }) => {
+  const client = clientOf(home);
+  const [query] = args;
+  const { type } = options;
+  const things = await client.things({
+    ...(query !== undefined && { query }),
+    ...(type !== undefined && { type }),
   });
+  if (out.json) return out.answer(things, () => '');
+  if (things.length === 0) {
+    const all = query === undefined && type === undefined;
+    return out.answer(things, () =>
+      all
+        ? 'No Things yet. Expose some: althing up --things FILE'
+        : 'No Thing matches. List all: althing things',
+    );
+  }
+  const names = new Map((await client.peers()).map(({ peer, name }) => [peer, name]));
+  out.answer(things, () =>
+    table(
+      ['TITLE', 'TYPE', 'PEER', 'STATE', 'ID'],
+      things.map(({ title, types, peer, online, id }) => [
+        title,
+        types.join(', '),
+        names.get(peer) ?? peer,
+        online ? 'online' : 'offline',
+        id,
+      ]),
+    ),
+  );
+};

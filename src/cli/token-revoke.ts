@@ -3,11 +3,11 @@
  * Relies on the running peer's gateway.
  */
 import type { RunCommand } from './command-table.ts';
-import { withClient } from './connect.ts';
+import { clientOf } from './connect.ts';
 
-export const run: RunCommand = ({ args, home, out }) =>
-  withClient(home, async (client) => {
-    const [id = ''] = args;
-    await client.revokeToken(id);
-    out.answer(null, () => `Token ${id} is revoked.`);
-  });
+export const run: RunCommand = async ({ args, home, out }) => {
+  const client = clientOf(home);
+  const [id = ''] = args;
+  await client.revokeToken(id);
+  out.answer(null, () => `Token ${id} is revoked.`);
+};

@@ -2,10 +2,7 @@
  * `althing up`: this device's peer with its gateway and adapters, in the foreground until interrupted.
  * Relies on `peer/`, `gateway/` and the adapters; loads an adapter only where it is used.
  */
-import { access } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
-import { resolve } from 'node:path';
-import { AlthingError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { startGateway } from '../gateway/server.ts';
 import { createPeer } from '../peer/peer.ts';
@@ -21,7 +18,6 @@ const stopTimeoutMs = 2000;
 const exitOfForcedStop = 143;
 
 export const run: RunCommand = async ({ home, options, out }) => {
-  const files = await scriptFiles(options.things ?? []);
   const http = options.http === undefined ? undefined : parseHostPort(options.http, '--http');
   if (options.listen !== undefined) parseHostPort(options.listen, '--listen');
   for (const address of options.bootstrap ?? []) parseHostPort(address, '--bootstrap');
@@ -39,7 +35,7 @@ export const run: RunCommand = async ({ home, options, out }) => {
   });
   running.defer(() => gateway.close());
   if (options.system !== false) running.defer(await startSystem(peer, logger));
-  for (const file of files) running.defer(await startThings(peer, file, logger));
+  running.defer(await startScripts(peer, options.things ?? [], home, logger));
 
   if (!interrupted.aborted) {
     tellReady(peer, { socket: gateway.socket, http: gateway.http }, out);
@@ -64,31 +60,28 @@ const peerOptions = ({ name, listen, mdns, bootstrap }: OptionValues) => ({
   ...(bootstrap !== undefined && { bootstrap: [...bootstrap] }),
 });
 
-/** The absolute paths of the scripts. Throws `bad-option` for one that cannot be read. */
-const scriptFiles = (files: readonly string[]): Promise<string[]> =>
-  Promise.all(
-    files.map(async (file) => {
-      try {
-        await access(file);
-      } catch (error) {
-        throw new AlthingError('bad-option', `--things ${file} cannot be read: ${(error as Error).message}.`, {
-          cause: error,
-        });
-      }
-      return resolve(file);
-    }),
-  );
-
 const startSystem = async (peer: PeerApi, logger: Logger): Promise<() => Promise<void>> => {
   const { startSystemAdapter } = await import('../adapters/system/system-adapter.ts');
   const adapter = await startSystemAdapter(peer.wotFor('program'), { logger });
   return () => adapter.stop();
 };
 
-const startThings = async (peer: PeerApi, file: string, logger: Logger): Promise<() => Promise<void>> => {
-  const { startScript } = await import('../adapters/script/script.ts');
-  const script = await startScript(peer.wotFor('script'), file, { logger });
-  return () => script.stop();
+/** One that fails is told in the log and tried again: it takes neither the peer nor the others along. */
+const startScripts = async (
+  peer: PeerApi,
+  files: readonly string[],
+  home: string,
+  logger: Logger,
+): Promise<() => Promise<void>> => {
+  if (files.length === 0) return async () => {};
+  const { startScript } = await import('../adapters/script/start-script.ts');
+  const wot = peer.wotFor('script');
+  const scripts = await Promise.all(
+    files.map((file) => startScript(wot, file, { logger, protect: [home], keepTrying: true })),
+  );
+  return async () => {
+    await Promise.all(scripts.map((script) => script.stop()));
+  };
 };
 
 const tellReady = (peer: PeerApi, gateway: { socket: string; http: string | null }, out: Output): void => {

@@ -22,6 +22,10 @@ export const parseValue = (text: string, schema: DataSchema | undefined): unknow
   }
 };
 
+/** A value as JSON can hold it: bytes (of media types other than JSON) as base64. */
+export const plainValue = (value: unknown): unknown =>
+  value instanceof Uint8Array ? Buffer.from(value).toString('base64') : (value ?? null);
+
 /** A value for people: text bare, everything else as JSON. */
 export const showValue = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value ?? null);

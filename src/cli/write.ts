@@ -3,14 +3,14 @@
  * Relies on the running peer's gateway; the property's schema tells text from JSON.
  */
 import type { RunCommand } from './command-table.ts';
-import { withClient } from './connect.ts';
+import { clientOf } from './connect.ts';
 import { parseValue, showValue } from './value.ts';
 
-export const run: RunCommand = ({ args, home, out }) =>
-  withClient(home, async (client) => {
-    const [thing, property, text] = args;
-    const td = await client.describe(thing!);
-    const value = parseValue(text!, td.properties?.[property!]);
-    await client.writeProperty(td.id, property!, value);
-    out.answer(null, () => `${td.title}: ${property} is set to ${showValue(value)}.`);
-  });
+export const run: RunCommand = async ({ args, home, out }) => {
+  const client = clientOf(home);
+  const [thing, property, text] = args;
+  const td = await client.resolve(thing!);
+  const value = parseValue(text!, td.properties?.[property!]);
+  await client.writeProperty(td.id, property!, value);
+  out.answer(null, () => `${td.title}: ${property} is set to ${showValue(value)}.`);
+};

@@ -63,8 +63,10 @@ export const valueStream = <T>(
     for (;;) {
       if (ready.length > 0) return { done: false, value: ready.shift() as T };
       if (failure) {
+        const error = failure;
+        failure = undefined;
         end();
-        throw failure;
+        throw error;
       }
       if (ended) return { done: true, value: undefined };
       try {

@@ -63,6 +63,6 @@ const hostNameOf = (host: string): string => {
 
 /** Refuses requests that a browser sends for another site's page. Throws `forbidden`. */
 export const checkOrigin = (origin: string | undefined, host: string | undefined): void => {
-  if (origin === undefined || origin.toLowerCase() === `http://${(host ?? '').toLowerCase()}`) return;
+  if (origin === undefined || (host && origin.toLowerCase() === `http://${host.toLowerCase()}`)) return;
   throw new AlthingError('forbidden', `Pages of ${origin} may not use this gateway.`);
 };

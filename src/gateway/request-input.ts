@@ -59,7 +59,10 @@ export const readObject = async <Schema extends BaseSchema<unknown, unknown, Bas
   c: GatewayContext,
   schema: Schema,
 ): Promise<InferOutput<Schema>> => {
-  const parsed = safeParse(schema, (await readInput(c)) ?? {});
+  const input = (await readInput(c)) ?? {};
+  if (Array.isArray(input))
+    throw new AlthingError('bad-input', 'The body must be a JSON object, not a list.');
+  const parsed = safeParse(schema, input);
   if (parsed.success) return parsed.output;
   const issue = parsed.issues[0];
   const path = issue.path?.map((item) => String(item.key)).join('.');

@@ -107,7 +107,10 @@ const createHttpServer = (app: Hono<GatewayEnv>, via: Via): Server => {
         ),
     },
   );
-  const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAlive: true }, listener);
+  const server = createServer(
+    { requestTimeout: 30_000, headersTimeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 },
+    listener,
+  );
   server.maxConnections = maxConnections;
   return server;
 };

@@ -110,10 +110,17 @@ const makeDir = async (dir: string): Promise<void> => {
   try {
     first = await mkdir(dir, { mode: ownerOnly, recursive: true });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    throw new AlthingError('bad-option', `${dir} is a file, not a directory. Name another home.`, {
-      cause: error,
-    });
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST')
+      throw new AlthingError('bad-option', `${dir} is a file, not a directory. Name another home.`, {
+        cause: error,
+      });
+    // What a recursive mkdir says on a read-only file system.
+    if (code === 'ENOENT')
+      throw new AlthingError('home-read-only', `${dir} cannot be made here. Name another home.`, {
+        cause: error,
+      });
+    throw error;
   }
   if (first === undefined) return;
   for (let made = dir; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));

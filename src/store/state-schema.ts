@@ -2,6 +2,7 @@
  * The database file behind the state store: opened by one process only, checked, and brought to the newest version.
  * Relies on `node:sqlite` and on SQLite's exclusive locking mode, whose lock the system frees when the process dies.
  */
+import { accessSync, constants, existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { AlthingError } from '../core/errors.ts';
 import { storeError } from './store-error.ts';
@@ -34,6 +35,7 @@ const logBytes = 4 * 1024 * 1024;
 export const openStateDatabase = (path: string, maxSizeBytes: number): DatabaseSync => {
   let db: DatabaseSync | undefined;
   try {
+    refuseReadOnly(path);
     db = new DatabaseSync(path, { timeout: 0 });
     // Before the first read, so that the write-ahead log needs no shared memory and the lock is never let go.
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
@@ -47,6 +49,11 @@ export const openStateDatabase = (path: string, maxSizeBytes: number): DatabaseS
     db?.close();
     throw storeError(error, path);
   }
+};
+
+/** SQLite would open a file read-only without a word, and fail later with an error that explains nothing. */
+const refuseReadOnly = (path: string): void => {
+  if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK);
 };
 
 const numberOf = (db: DatabaseSync, query: string): number =>

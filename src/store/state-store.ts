@@ -56,7 +56,7 @@ class SqliteStateStore implements StateStore {
     this.#path = settings.path;
     this.#worker = new Worker(workerUrl, {
       workerData: settings,
-      // `node:sqlite` announces itself as experimental on stderr; nothing else in the worker does.
+      // Earlier releases of Node 24 announce `node:sqlite` as experimental on stderr.
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     this.#worker.on('message', (reply: StateReply) => this.#settle(reply));

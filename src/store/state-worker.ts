@@ -95,7 +95,9 @@ const serve = (db: DatabaseSync): void => {
   const answer = (request: StateRequest): StateChunk => {
     if (request.op === 'load') {
       reading ??= contents(db);
-      return reading.next().value ?? nothing;
+      const chunk = reading.next().value ?? nothing;
+      if (chunk.done) reading = undefined;
+      return chunk;
     }
     if (request.op === 'commit') commit(request.batches);
     else db.close();

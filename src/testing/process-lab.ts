@@ -3,7 +3,7 @@
  * Relies on `bin/althing`; whatever it started is ended and whatever it wrote is removed by `close`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -76,10 +76,14 @@ export class ProcessLab {
     process.on('exit', this.#killAll);
   }
 
-  /** A new temporary directory, removed by `close`. */
+  /**
+   * A new home in a temporary directory, removed by `close`. Its configuration keeps whatever runs on it off the
+   * network; the options of `up` come before it.
+   */
   async makeHome(): Promise<string> {
     const home = await mkdtemp(join(tmpdir(), 'althing-lab-'));
     this.#homes.push(home);
+    await writeFile(join(home, 'config.yaml'), 'mdns: false\n');
     return home;
   }
 

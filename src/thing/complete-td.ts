@@ -22,7 +22,7 @@ export const completeTd = (
   target: { id: string; peer: PeerId; name: string },
 ): ThingDescription => {
   const { '@context': context, base: _base, forms: _forms, ...rest } = partial;
-  const own = typeof partial['id'] === 'string' && partial['id'] !== target.id ? partial['id'] : undefined;
+  const own = typeof partial.id === 'string' && partial.id !== target.id ? partial.id : undefined;
   const original = own ?? rest['althing:originalId'];
   const td: Record<string, unknown> = {
     '@context': contextOf(context, original !== undefined),
@@ -30,16 +30,20 @@ export const completeTd = (
     id: target.id,
   };
   if (original !== undefined) td['althing:originalId'] = original;
-  if (rest['security'] === undefined && rest['securityDefinitions'] === undefined) {
-    td['security'] = 'nosec_sc';
-    td['securityDefinitions'] = { nosec_sc: { scheme: 'nosec' } };
+  if (rest.security === undefined && rest.securityDefinitions === undefined) {
+    td.security = 'nosec_sc';
+    td.securityDefinitions = { nosec_sc: { scheme: 'nosec' } };
   }
   for (const kind of affordanceKinds)
     if (isPlainObject(rest[kind])) td[kind] = withForms(rest[kind], kind, target);
-  const operations = topLevelOperations(rest['properties']);
+  const operations = topLevelOperations(rest.properties);
   if (operations.length > 0)
-    td['forms'] = [
-      { op: operations, href: althingHref({ ...target, kind: 'properties' }), contentType: 'application/json' },
+    td.forms = [
+      {
+        op: operations,
+        href: althingHref({ ...target, kind: 'properties' }),
+        contentType: 'application/json',
+      },
     ];
   return td as ThingDescription;
 };
@@ -49,7 +53,7 @@ const contextOf = (given: unknown, needsOurs: boolean): unknown => {
   const all = given === undefined ? [] : Array.isArray(given) ? given : [given];
   const standard = all.includes(contextV1) ? [contextV1, contextV11] : [contextV11];
   const others = all.filter((entry) => entry !== contextV1 && entry !== contextV11);
-  const declared = others.some((entry) => isPlainObject(entry) && entry['althing'] === althingContext.althing);
+  const declared = others.some((entry) => isPlainObject(entry) && entry.althing === althingContext.althing);
   const context = [...standard, ...others, ...(needsOurs && !declared ? [althingContext] : [])];
   return context.length === 1 ? context[0] : context;
 };
@@ -62,13 +66,13 @@ const withForms = (
   Object.fromEntries(
     Object.entries(affordances).map(([name, affordance]) => {
       if (!isPlainObject(affordance)) return [name, affordance];
-      const first: unknown = Array.isArray(affordance['forms']) ? affordance['forms'][0] : undefined;
+      const first: unknown = Array.isArray(affordance.forms) ? affordance.forms[0] : undefined;
       const given = isPlainObject(first) ? first : {};
       const form = {
         op: operationsOf(kind, affordance),
-        href: althingHref({ ...target, kind, affordance: name }) + templateOf(affordance['uriVariables']),
-        contentType: given['contentType'] ?? 'application/json',
-        ...(given['response'] === undefined ? {} : { response: given['response'] }),
+        href: althingHref({ ...target, kind, affordance: name }) + templateOf(affordance.uriVariables),
+        contentType: given.contentType ?? 'application/json',
+        ...(given.response === undefined ? {} : { response: given.response }),
       };
       return [name, { ...affordance, forms: [form] }];
     }),
@@ -83,21 +87,21 @@ const templateOf = (uriVariables: unknown): string => {
 const operationsOf = (kind: AffordanceKind, affordance: Readonly<Record<string, unknown>>): string[] => {
   if (kind === 'events') return ['subscribeevent', 'unsubscribeevent'];
   if (kind === 'actions')
-    return affordance['synchronous'] === false
+    return affordance.synchronous === false
       ? ['invokeaction', 'queryaction', 'cancelaction']
       : ['invokeaction'];
   const operations: string[] = [];
-  if (affordance['writeOnly'] !== true) operations.push('readproperty');
-  if (affordance['readOnly'] !== true) operations.push('writeproperty');
-  if (affordance['observable'] === true) operations.push('observeproperty', 'unobserveproperty');
+  if (affordance.writeOnly !== true) operations.push('readproperty');
+  if (affordance.readOnly !== true) operations.push('writeproperty');
+  if (affordance.observable === true) operations.push('observeproperty', 'unobserveproperty');
   return operations;
 };
 
 const topLevelOperations = (properties: unknown): string[] => {
   const all = isPlainObject(properties) ? Object.values(properties).filter(isPlainObject) : [];
   const operations: string[] = [];
-  if (all.some((property) => property['writeOnly'] !== true))
+  if (all.some((property) => property.writeOnly !== true))
     operations.push('readallproperties', 'readmultipleproperties');
-  if (all.some((property) => property['readOnly'] !== true)) operations.push('writemultipleproperties');
+  if (all.some((property) => property.readOnly !== true)) operations.push('writemultipleproperties');
   return operations;
 };

@@ -87,7 +87,7 @@ const rulesOf = (schema: unknown, depth: number): object | boolean => {
   if (!isPlainObject(schema)) throw new AlthingError('td-invalid', 'A DataSchema is not an object.');
   if (depth > maxSchemaDepth)
     throw new AlthingError('td-invalid', `A DataSchema is nested deeper than ${maxSchemaDepth}.`);
-  if (schema['$ref'] !== undefined)
+  if (schema.$ref !== undefined)
     throw new AlthingError('td-invalid', 'A DataSchema uses $ref, which TD 1.1 does not have: write it out.');
   const rules: [string, unknown][] = [];
   for (const [word, meaning] of Object.entries(schema)) {

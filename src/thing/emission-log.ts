@@ -62,7 +62,12 @@ export class EmissionLog {
     // A count that this run never reached cannot be its own.
     const foreign =
       after !== undefined &&
-      !(after.run === this.#run && Number.isSafeInteger(after.seq) && after.seq >= 0 && after.seq <= this.#seq);
+      !(
+        after.run === this.#run &&
+        Number.isSafeInteger(after.seq) &&
+        after.seq >= 0 &&
+        after.seq <= this.#seq
+      );
     const seq = after === undefined ? this.#seq : foreign ? 0 : after.seq;
     const reader: Reader = { sink, seq, foreign, reading: false, onClosed };
     const position = { run: this.#run, seq: Math.max(seq, this.#seq - this.#kept.length) };

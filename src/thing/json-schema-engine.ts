@@ -30,10 +30,10 @@ const load = async () => {
 
 /** What the engine found, in a few words: `must be >= 0`, `must be one of "a", "b"`. */
 export const describeProblem = (error: ErrorObject): string => {
-  if (error.keyword === 'enum') return `must be one of ${listOf(error.params['allowedValues'])}`;
-  if (error.keyword === 'const') return `must be ${short(error.params['allowedValue'])}`;
+  if (error.keyword === 'enum') return `must be one of ${listOf(error.params.allowedValues)}`;
+  if (error.keyword === 'const') return `must be ${short(error.params.allowedValue)}`;
   if (error.keyword === 'additionalProperties')
-    return `must not have ${short(error.params['additionalProperty'])}`;
+    return `must not have ${short(error.params.additionalProperty)}`;
   return (error.message ?? `breaks "${error.keyword}"`).slice(0, 200);
 };
 

@@ -79,7 +79,9 @@ class Copier {
 
   refuse(problem: string, cause?: unknown): AlthingError {
     const pointer = this.#path.map(pointerStep).join('').slice(0, 200);
-    return new AlthingError('value-invalid', `${pointer === '' ? 'The value' : pointer} ${problem}.`, { cause });
+    return new AlthingError('value-invalid', `${pointer === '' ? 'The value' : pointer} ${problem}.`, {
+      cause,
+    });
   }
 
   #copyObject(value: object): unknown {

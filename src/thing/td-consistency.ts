@@ -33,7 +33,8 @@ const modelProblems = (td: Json): TdProblem[] => {
     if (typeof value === 'string') {
       if (hasPlaceholder(value))
         problems.push({ pointer, problem: 'has a placeholder {{...}} of a Thing Model' });
-    } else if (Array.isArray(value)) value.forEach((part, i) => visit(part, pointer + pointerStep(i)));
+    } else if (Array.isArray(value))
+      for (const [i, part] of value.entries()) visit(part, pointer + pointerStep(i));
     else if (isPlainObject(value))
       for (const [name, member] of Object.entries(value)) {
         const at = pointer + pointerStep(name);
@@ -55,7 +56,7 @@ const hasPlaceholder = (text: string): boolean => {
 
 /** TD 1.1, section 5.3.1.1: security names are defined in `securityDefinitions`, and each is named once. */
 const securityProblems = (td: Json): TdProblem[] => {
-  const definitions = isPlainObject(td['securityDefinitions']) ? td['securityDefinitions'] : {};
+  const definitions = isPlainObject(td.securityDefinitions) ? td.securityDefinitions : {};
   const problems: TdProblem[] = [];
   const check = (names: unknown, pointer: string): void => {
     const seen = new Set<string>();
@@ -71,14 +72,14 @@ const securityProblems = (td: Json): TdProblem[] => {
     }
   };
   const checkForms = (holder: unknown, pointer: string): void => {
-    if (!isPlainObject(holder) || !Array.isArray(holder['forms'])) return;
-    holder['forms'].forEach((form: unknown, i) => {
-      if (isPlainObject(form)) check(form['security'], `${pointer}/forms/${i}/security`);
+    if (!isPlainObject(holder) || !Array.isArray(holder.forms)) return;
+    holder.forms.forEach((form: unknown, i) => {
+      if (isPlainObject(form)) check(form.security, `${pointer}/forms/${i}/security`);
     });
   };
-  check(td['security'], '/security');
+  check(td.security, '/security');
   for (const [name, scheme] of Object.entries(definitions))
-    if (isPlainObject(scheme) && scheme['scheme'] === 'combo')
+    if (isPlainObject(scheme) && scheme.scheme === 'combo')
       for (const how of ['oneOf', 'allOf'])
         check(scheme[how], `/securityDefinitions${pointerStep(name)}/${how}`);
   checkForms(td, '');
@@ -91,11 +92,13 @@ const securityProblems = (td: Json): TdProblem[] => {
 
 /** TD 1.1, section 9.2: a TD links to at most one Thing Model that it is an instance of. */
 const linkProblems = (td: Json): TdProblem[] => {
-  if (!Array.isArray(td['links'])) return [];
-  const typeLinks = td['links'].flatMap((link: unknown, i) =>
-    isPlainObject(link) && link['rel'] === 'type' ? [i] : [],
+  if (!Array.isArray(td.links)) return [];
+  const typeLinks = td.links.flatMap((link: unknown, i) =>
+    isPlainObject(link) && link.rel === 'type' ? [i] : [],
   );
-  return typeLinks.slice(1).map((i) => ({ pointer: `/links/${i}`, problem: 'is a second link with rel "type"' }));
+  return typeLinks
+    .slice(1)
+    .map((i) => ({ pointer: `/links/${i}`, problem: 'is a second link with rel "type"' }));
 };
 
 const affordanceProblems = (td: Json, kind: AffordanceKind): TdProblem[] => {
@@ -103,7 +106,7 @@ const affordanceProblems = (td: Json, kind: AffordanceKind): TdProblem[] => {
   return Object.entries(td[kind]).flatMap(([name, affordance]) => {
     const pointer = `/${kind}${pointerStep(name)}`;
     if (name === '') return [{ pointer, problem: 'has an empty name' }];
-    if (isPlainObject(affordance) && affordance['readOnly'] === true && affordance['writeOnly'] === true)
+    if (isPlainObject(affordance) && affordance.readOnly === true && affordance.writeOnly === true)
       return [{ pointer, problem: 'is both readOnly and writeOnly' }];
     return [];
   });

@@ -41,6 +41,8 @@ const contains = (actual: unknown, wanted: unknown): boolean => {
   if (!isPlainObject(wanted)) return actual === wanted;
   return (
     isPlainObject(actual) &&
-    Object.entries(wanted).every(([name, part]) => Object.hasOwn(actual, name) && contains(actual[name], part))
+    Object.entries(wanted).every(
+      ([name, part]) => Object.hasOwn(actual, name) && contains(actual[name], part),
+    )
   );
 };

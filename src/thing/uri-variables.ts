@@ -50,7 +50,7 @@ export const checkUriVariables = async (
 const checkOne = (name: string, raw: unknown, schema: DataSchema, check: Checker): unknown => {
   let problem: string | undefined;
   try {
-    const value = typeof raw === 'string' ? valueOfText(raw, schema['type']) : copyPlain(raw);
+    const value = typeof raw === 'string' ? valueOfText(raw, schema.type) : copyPlain(raw);
     problem = check(value);
     if (problem === undefined) return value;
   } catch (thrown) {

@@ -92,7 +92,8 @@ const describe = (errors: ErrorObject[]): TdProblem[] => {
   for (const error of told) tell(error.instancePath, describeProblem(error));
   for (const { instancePath } of undecided) {
     const explained = told.some((error) => error.instancePath.startsWith(`${instancePath}/`));
-    if (!explained) tell(instancePath, expectationOf(instancePath));
+    const listed = errors.find((error) => error.instancePath === instancePath && error.keyword === 'enum');
+    if (!explained) tell(instancePath, listed ? describeProblem(listed) : expectationOf(instancePath));
   }
   return [...problems.values()];
 };
@@ -114,4 +115,4 @@ const invalid = (problems: TdProblem[], title: string): AlthingError => {
 };
 
 const titleOf = (td: unknown): string =>
-  isPlainObject(td) && typeof td['title'] === 'string' ? ` of "${td['title'].slice(0, 60)}"` : '';
+  isPlainObject(td) && typeof td.title === 'string' ? ` of "${td.title.slice(0, 60)}"` : '';

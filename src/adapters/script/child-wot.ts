@@ -24,7 +24,10 @@ import {
 export type ChildLink = ScriptLink<HostRequest, HostNotice, ChildRequest, ChildNotice>;
 
 /** `WoT` as the script sees it, and the link underneath. `onGone` is called when the host is no more. */
-export const connectChild = (stream: Duplex, onGone: () => void): { wot: Wot; link: ChildLink } => {
+export const connectChild = (
+  stream: Duplex,
+  onGone: (error?: AlthingError) => void,
+): { wot: Wot; link: ChildLink } => {
   const things = new Map<number, ChildExposedThing>();
   const link: ChildLink = new ScriptLink(stream, {
     maxInBytes: channelLimits.fromHostBytes,
@@ -41,6 +44,7 @@ export const connectChild = (stream: Duplex, onGone: () => void): { wot: Wot; li
         link.notify({ topic: 'pong', params: { rssBytes: process.memoryUsage.rss() } });
       else streams.take(notice);
     },
+    lost: new AlthingError('script-failed', 'The host of the script is gone.'),
     onBroken: onGone,
     onOverflow: () => link.notify({ topic: 'flooded', params: {} }),
   });

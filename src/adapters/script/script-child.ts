@@ -12,8 +12,13 @@ const stream = new Socket({ fd: channelDescriptor, readable: true, writable: tru
 // Without its host a script has nobody to serve.
 const { wot, link } = connectChild(stream, () => process.exit(0));
 
-const messageOf = (thrown: unknown): string =>
-  (thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)).slice(0, 1000);
+const messageOf = (thrown: unknown): string => {
+  const { code, resource } = (thrown ?? {}) as { code?: unknown; resource?: unknown };
+  const denied = code === 'ERR_ACCESS_DENIED' && resource !== undefined;
+  const why = denied ? ` (${String(resource)}: a script reads its own folder only)` : '';
+  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  return `${text.slice(0, 1000)}${why}`.replace(/\.$/, '');
+};
 
 /** Tells the host why this process is about to end; Node then prints the stack and ends it. */
 process.on('uncaughtExceptionMonitor', (error) => {

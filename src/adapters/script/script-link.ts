@@ -21,8 +21,10 @@ export interface LinkOptions<InRequest extends Named, InNotice extends Told> {
   /** Answers a request; called in the order of arrival, before anything that arrived later. */
   onRequest(request: InRequest, signal: AbortSignal): Promise<unknown>;
   onNotice(notice: InNotice): void;
-  /** Told once why the link is no more, for reasons other than `close`. */
-  onBroken(error: AlthingError): void;
+  /** What requests fail with when the other side is gone. */
+  readonly lost: AlthingError;
+  /** Told once why the link is no more, for reasons other than `close`; undefined where the stream just ended. */
+  onBroken(error: AlthingError | undefined): void;
   /** Called when more requests wait than `maxWaiting`. */
   onOverflow?(): void;
   /** Milliseconds to stop reading for before the next message that the other side began; 0 goes on. */
@@ -60,8 +62,9 @@ export class ScriptLink<
       this.#reader.push(chunk);
       this.#drain();
     });
-    stream.on('error', (error) => this.#break(new AlthingError('connection-lost', error.message)));
-    stream.on('close', () => this.#break(new AlthingError('connection-lost', 'The channel was closed.')));
+    // An error is always followed by the close; a broken pipe says no more than that.
+    stream.on('error', () => {});
+    stream.on('close', () => this.#break());
   }
 
   /** Whether it can still carry anything. */
@@ -101,14 +104,17 @@ export class ScriptLink<
     });
   }
 
-  /** Tells the other side. Throws `value-too-large`, `value-invalid`; a closed link takes it in silence. */
+  /** Tells the other side. Throws `value-too-large`, `value-invalid`, `too-many`; a closed link takes it in silence. */
   notify(notice: OutNotice): void {
-    if (!this.#closed) this.#send({ kind: 'notice', ...notice });
+    if (this.#closed) return;
+    this.#needRoom();
+    this.#send({ kind: 'notice', ...notice });
   }
 
-  /** Ends the link: what is open fails with `error`. */
-  close(error: AlthingError): void {
+  /** Ends the link: what is open fails with `lost`. */
+  close(): void {
     if (this.#closed) return;
+    const error = this.#options.lost;
     this.#closed = error;
     clearTimeout(this.#pause);
     for (const { reject, forget } of this.#open.values()) {
@@ -123,9 +129,9 @@ export class ScriptLink<
     this.#stream.destroy();
   }
 
-  #break(error: AlthingError): void {
+  #break(error?: AlthingError): void {
     if (this.#closed) return;
-    this.close(error);
+    this.close();
     this.#options.onBroken(error);
   }
 
@@ -139,6 +145,7 @@ export class ScriptLink<
       };
       const forget = () => signal?.removeEventListener('abort', abort);
       try {
+        this.#needRoom();
         this.#send({ kind: 'request', id, ...request });
       } catch (error) {
         reject(error);
@@ -149,9 +156,12 @@ export class ScriptLink<
     });
   }
 
-  #send(message: object): void {
+  #needRoom(): void {
     if (this.#stream.writableLength > channelLimits.waitingBytes)
       throw new AlthingError('too-many', 'The other side does not read what it was sent: wait a little.');
+  }
+
+  #send(message: object): void {
     this.#stream.write(encodeFrame(message, this.#options.maxOutBytes));
   }
 
@@ -163,16 +173,16 @@ export class ScriptLink<
         if (raw === undefined) return;
         const message = this.#options.check(raw);
         this.#take(message);
-        const delayMs = message.kind === 'result' || message.kind === 'failure' ? 0 : this.#delayMs();
-        if (delayMs > 0) return this.#rest(delayMs);
+        const answers = message.kind === 'result' || message.kind === 'failure';
+        const delayMs = answers ? 0 : (this.#options.delayMs?.() ?? 0);
+        if (delayMs > 0) {
+          this.#rest(delayMs);
+          return;
+        }
       }
     } catch (error) {
       this.#break(toAlthingError(error, 'protocol-error'));
     }
-  }
-
-  #delayMs(): number {
-    return this.#options.delayMs?.() ?? 0;
   }
 
   #rest(delayMs: number): void {

@@ -3,17 +3,21 @@
  * Relies on the stream being paused for a moment where a script prints without end.
  */
 import type { Readable } from 'node:stream';
+import { TokenBucket } from './token-bucket.ts';
 
 /** Bounds on what is taken from one output. */
 export interface OutputLimits {
   readonly lineChars: number;
   readonly linesPerSecond: number;
+  /** Lines at once after a quiet time: a dump of something large goes through. */
+  readonly linesAtOnce: number;
   readonly bytesPerSecond: number;
 }
 
 export const defaultOutputLimits: OutputLimits = {
   lineChars: 2000,
   linesPerSecond: 100,
+  linesAtOnce: 1000,
   bytesPerSecond: 8 * 1024 * 1024,
 };
 
@@ -25,7 +29,7 @@ export const readOutput = (
   limits: OutputLimits = defaultOutputLimits,
 ): void => {
   let line = '';
-  let lines = 0;
+  const bucket = new TokenBucket(limits.linesPerSecond, limits.linesAtOnce, () => performance.now());
   let bytes = 0;
   let dropped = 0;
   let window: NodeJS.Timeout | undefined;
@@ -33,14 +37,13 @@ export const readOutput = (
   const newWindow = (): void => {
     window = undefined;
     if (dropped > 0) onDropped(dropped);
-    lines = 0;
     bytes = 0;
     dropped = 0;
     stream.resume();
   };
   const endLine = (): void => {
     if (line !== '') {
-      if (lines++ < limits.linesPerSecond) onLine(line);
+      if (bucket.tryTake()) onLine(line);
       else dropped++;
     }
     line = '';

@@ -47,6 +47,20 @@ const pageBytes = 4096;
 /** How long a process may take to end by itself before it is killed. */
 const stopTimeoutMs = 1000;
 
+/** Processes that must not outlive this one, however it ends. One that runs notices by itself, one that hangs does not. */
+const alive = new Set<ChildProcess>();
+const killAlive = (): void => {
+  for (const child of alive) child.kill('SIGKILL');
+};
+const remember = (child: ChildProcess): void => {
+  if (alive.size === 0) process.once('exit', killAlive);
+  alive.add(child);
+};
+const forget = (child: ChildProcess): void => {
+  alive.delete(child);
+  if (alive.size === 0) process.removeListener('exit', killAlive);
+};
+
 /** A started process. */
 export class ScriptRun {
   readonly pid: number | undefined;
@@ -57,7 +71,6 @@ export class ScriptRun {
   readonly #child: ChildProcess;
   readonly #link: HostLink;
   readonly #limits: RunLimits;
-  readonly #name: string;
   #heartbeat: NodeJS.Timeout | undefined;
   #unanswered = 0;
   #why: { reason: ScriptFailureReason; message: string } | undefined;
@@ -68,7 +81,6 @@ export class ScriptRun {
   /** Starts the script at a real path; what it asks for goes to `wot`, its Things are kept in `kept`. */
   constructor(file: string, name: string, wot: Wot, kept: ScriptThings, logger: Logger, limits: RunLimits) {
     this.#limits = limits;
-    this.#name = name;
     this.started = new Promise((resolve) => {
       this.#markStarted = resolve;
     });
@@ -81,12 +93,15 @@ export class ScriptRun {
     this.pid = this.#child.pid;
     this.#readOutputs(logger);
 
-    const bucket = new TokenBucket(limits.messagesPerSecond, () => performance.now());
+    const bucket = new TokenBucket(limits.messagesPerSecond, limits.messagesPerSecond, () =>
+      performance.now(),
+    );
     const stream = this.#child.stdio[3] as Duplex;
     this.#link = new ScriptLink(stream, {
       maxInBytes: channelLimits.fromChildBytes,
       maxOutBytes: channelLimits.fromHostBytes,
       maxWaiting: 0,
+      lost: new AlthingError('script-failed', `The script ${name} ended before it answered.`),
       check: checkChildMessage,
       onRequest: (request, signal) => host.request(request, signal),
       onNotice: (notice) => this.#take(notice, host),
@@ -96,13 +111,15 @@ export class ScriptRun {
     const host = new ScriptHost(wot, kept, this.#link);
     this.ended = new Promise((resolve) => {
       const end = (code: number | null, signal: NodeJS.Signals | null, spawnError?: Error): void => {
-        this.#release();
-        this.#link.close(failed(name));
+        clearInterval(this.#heartbeat);
+        forget(this.#child);
+        this.#link.close();
         host.end();
         resolve(this.#endOf(code, signal, spawnError));
       };
       this.#child.once('error', (error) => end(null, null, error));
-      this.#child.once('exit', (code, signal) => end(code, signal));
+      // Not 'exit': what it still wrote tells why it ended.
+      this.#child.once('close', (code, signal) => end(code, signal));
     });
     this.#watch();
   }
@@ -124,11 +141,10 @@ export class ScriptRun {
     else host.notice(notice);
   }
 
-  #broke(error: AlthingError): void {
-    // The process is ending by itself: its exit says why.
-    if (error.code === 'connection-lost') return;
-    const reason = error.code === 'rate-limited' ? 'flooded' : 'broke-protocol';
-    this.#kill(reason, error.message);
+  #broke(error: AlthingError | undefined): void {
+    // The process has closed the channel, and is ending or does nothing useful any more.
+    if (error === undefined) this.#child.kill('SIGKILL');
+    else this.#kill(error.code === 'rate-limited' ? 'flooded' : 'broke-protocol', error.message);
   }
 
   #kill(reason: ScriptFailureReason, message: string): void {
@@ -139,7 +155,7 @@ export class ScriptRun {
   #readOutputs(logger: Logger): void {
     const { stdout, stderr } = this.#child;
     const dropped = (lines: number) =>
-      logger.warn({ lines }, 'The script prints too much: lines were left out.');
+      logger.warn({ lines }, `The script prints too much: ${lines} lines were left out.`);
     readOutput(stdout!, (line) => logger.info({ output: 'stdout' }, line), dropped);
     const onError = (line: string): void => {
       this.#lastErrors = [...this.#lastErrors.slice(-19), line];
@@ -151,7 +167,7 @@ export class ScriptRun {
   /** Counts beats, not time: after a suspend of the whole machine the script gets its chance to answer. */
   #watch(): void {
     preferForOom(this.pid);
-    process.once('exit', this.#killAtExit);
+    remember(this.#child);
     const beatMs = Math.min(heartbeatMs, this.#limits.hangTimeoutMs / 5);
     const allowed = Math.ceil(this.#limits.hangTimeoutMs / beatMs);
     this.#heartbeat = setInterval(() => {
@@ -164,17 +180,16 @@ export class ScriptRun {
           'grew',
           `it uses ${mib(rssBytes)} MiB of memory, ${mib(memoryLimitBytes)} are allowed`,
         );
-      this.#link.notify({ topic: 'ping', params: {} });
+      this.#ping();
     }, beatMs);
   }
 
-  #killAtExit = (): void => {
-    this.#child.kill('SIGKILL');
-  };
-
-  #release(): void {
-    clearInterval(this.#heartbeat);
-    process.removeListener('exit', this.#killAtExit);
+  #ping(): void {
+    try {
+      this.#link.notify({ topic: 'ping', params: {} });
+    } catch {
+      // It does not read what it was sent: it will not answer, and that is counted.
+    }
   }
 
   #endOf(code: number | null, signal: NodeJS.Signals | null, spawnError?: Error): RunEnd {
@@ -192,15 +207,7 @@ export class ScriptRun {
     if (this.#fatal !== undefined) return { reason: 'threw', code, signal, message: this.#fatal };
     return { reason: 'exited', code, signal, message: `it ${how}` };
   }
-
-  /** For people and for errors. */
-  get name(): string {
-    return this.#name;
-  }
 }
-
-const failed = (name: string): AlthingError =>
-  new AlthingError('script-failed', `The script ${name} ended before it answered.`);
 
 const mib = (bytes: number): number => Math.round(bytes / 1024 / 1024);
 

@@ -9,6 +9,7 @@ import type { PartialThingDescription, ThingDescription } from '../../thing/thin
 import type { HandlerKind, HostRequest } from './script-messages.ts';
 
 const maxThings = 1000;
+const watchTimeoutMs = 10_000;
 
 /** Asks the run that carries a Thing; the abort signal of the context is passed on. */
 export type CallScript = (params: HostRequest['params'], signal: AbortSignal) => Promise<unknown>;
@@ -132,11 +133,20 @@ export class ScriptThing {
   async #unwatch(kind: HandlerKind, name: string, context: InteractionContext): Promise<void> {
     const key = kind === 'unobserveProperty' ? `observeProperty ${name}` : `subscribeEvent ${name}`;
     const watchers = this.#watchers.get(key) ?? [];
-    const at = watchers.findIndex(({ peer }) => peer === context.peer);
-    this.#watchers.set(key, watchers.toSpliced(at === -1 ? 0 : at, 1));
-    await this.#call(kind, name, context);
+    this.#watchers.set(
+      key,
+      watchers.filter((other) => other !== context),
+    );
+    await this.#call(kind, name, afterwards(context));
   }
 }
+
+/** The context of a call that the asker does not wait for: its own signal may have been aborted long ago. */
+const afterwards = (context: InteractionContext): InteractionContext => ({
+  ...context,
+  signal: AbortSignal.timeout(watchTimeoutMs),
+  deadline: Date.now() + watchTimeoutMs,
+});
 
 /** All Things of one script. */
 export class ScriptThings {

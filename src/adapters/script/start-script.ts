@@ -130,18 +130,20 @@ class SupervisedScript implements ScriptHandle {
   async start(): Promise<void> {
     const { signal, startTimeoutMs = 10_000, keepTrying = false } = this.#options;
     signal?.addEventListener('abort', this.#onAbort, { once: true });
-    const run = this.#startRun();
-    const first = await new Promise<RunEnd | 'started' | 'slow'>((resolve) => {
-      const slow = setTimeout(() => resolve('slow'), startTimeoutMs);
-      run.started.then(() => resolve('started'));
-      run.ended.then(resolve);
-      Promise.race([run.started, run.ended]).then(() => clearTimeout(slow));
+    const run = this.#newRun();
+    this.#follow(run);
+    const first = await new Promise<RunEnd | undefined>((resolve) => {
+      const slow = setTimeout(() => resolve(undefined), startTimeoutMs);
+      Promise.race([run.started, run.ended]).then((end) => {
+        clearTimeout(slow);
+        resolve(end ?? undefined);
+      });
     });
     if (signal?.aborted) {
       await this.stop();
       throw cancelled(this.script);
     }
-    if (typeof first === 'string' || keepTrying) return;
+    if (first === undefined || keepTrying) return;
     await this.stop();
     throw new AlthingError(
       'script-failed',
@@ -171,12 +173,15 @@ class SupervisedScript implements ScriptHandle {
     await this.#things.removeAll();
   }
 
-  #startRun(): ScriptRun {
-    this.#state = 'starting';
-    const startedAt = performance.now();
+  #newRun(): ScriptRun {
     const name = scriptName(this.script);
-    const run = new ScriptRun(this.script, name, this.#wot, this.#things, this.#logger, this.#limits);
+    return new ScriptRun(this.script, name, this.#wot, this.#things, this.#logger, this.#limits);
+  }
+
+  #follow(run: ScriptRun): void {
+    const startedAt = performance.now();
     this.#run = run;
+    this.#state = 'starting';
     run.started.then(() => {
       if (this.#state === 'starting') this.#state = 'running';
     });
@@ -186,7 +191,16 @@ class SupervisedScript implements ScriptHandle {
       this.#run = undefined;
       if (!this.#stopping) this.#failed(end, performance.now() - startedAt);
     });
-    return run;
+  }
+
+  #runAgain(): void {
+    try {
+      this.#follow(this.#newRun());
+    } catch (error) {
+      // Its folder is gone, or the machine has no process left to give: tried again later like any other failure.
+      const message = `it could not be started: ${(error as Error).message}`;
+      this.#failed({ reason: 'exited', code: null, signal: null, message }, 0);
+    }
   }
 
   /** Things that the present run has not produced again by now are gone for good. */
@@ -204,7 +218,7 @@ class SupervisedScript implements ScriptHandle {
     const restartMs = again ? restartDelayMs(this.#failures, this.#restart) : null;
     this.#state = 'waiting';
     this.#logger.error({ reason, code, restartMs }, `The script failed: ${message}.`);
-    if (restartMs !== null) this.#timer = setTimeout(() => this.#startRun(), restartMs);
+    if (restartMs !== null) this.#timer = setTimeout(() => this.#runAgain(), restartMs);
     this.#options.onFailure?.({ script: this.script, reason, code, message, restartMs });
   }
 }

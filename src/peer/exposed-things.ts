@@ -1,0 +1,145 @@
+/**
+ * The Things that this peer exposes: their names, which last, and their TDs, which the fabric learns.
+ * Relies on the local notes for names and on the replica for telling; the Things themselves are `thing/`'s.
+ */
+import { AlthingError } from '../core/errors.ts';
+import { type PeerId, parseThingId, slugOf, thingIdOf } from '../core/ids.ts';
+import { recordValue } from '../replica/record.ts';
+import type { Draft, Replica } from '../replica/replica.ts';
+import type { LocalNotes } from '../store/local-notes.ts';
+import { completeTd } from '../thing/complete-td.ts';
+import type { ExposedThing } from '../thing/exposed-thing.ts';
+import type { PartialThingDescription, ThingDescription } from '../thing/thing-description.ts';
+
+/** Things that one peer may expose at once. */
+const maxThings = 10_000;
+const notePrefix = 'thing-name/';
+
+export interface ExposedThingsOptions {
+  readonly self: PeerId;
+  readonly notes: LocalNotes;
+  /** The replica of the fabric that the peer is in now. */
+  readonly replica: () => Replica;
+  /** Checks a TD; loads the validator when first called. */
+  readonly validate: (td: unknown) => Promise<void>;
+  readonly changed: (kind: 'thing-exposed' | 'thing-gone', id: string) => void;
+}
+
+interface Exposed {
+  readonly thing: ExposedThing;
+  readonly td: ThingDescription;
+  readonly identity: string;
+}
+
+/** What is exposed here, now. */
+export class ExposedThings {
+  readonly #options: ExposedThingsOptions;
+  readonly #byId = new Map<string, Exposed>();
+  readonly #identities = new Set<string>();
+
+  constructor(options: ExposedThingsOptions) {
+    this.#options = options;
+  }
+
+  /** The Thing that answers under this id, or undefined. */
+  get(id: string): ExposedThing | undefined {
+    return this.#byId.get(id)?.thing;
+  }
+
+  has(id: string): boolean {
+    return this.#byId.has(id);
+  }
+
+  /**
+   * Gives a Thing its lasting name, checks its TD and tells the fabric; resolves with the whole TD.
+   * `trusted` skips the check, for TDs that this program made and tests. Throws `td-invalid`, `too-many`, the store's codes.
+   */
+  async expose(
+    thing: ExposedThing,
+    partial: PartialThingDescription,
+    options: { trusted?: boolean } = {},
+  ): Promise<ThingDescription> {
+    if (this.#byId.size >= maxThings)
+      throw new AlthingError('too-many', `A peer exposes at most ${maxThings} Things.`);
+    if (typeof partial.title !== 'string' || partial.title === '')
+      throw new AlthingError('td-invalid', 'A Thing Description needs a title.');
+    const { self } = this.#options;
+    const identity = this.#takeIdentity(partial);
+    try {
+      const name = this.#nameFor(identity, partial.title);
+      const td = completeTd(partial, { id: thingIdOf(self, name), peer: self, name });
+      if (!options.trusted) await this.#options.validate(td);
+      await this.#options.notes.set(notePrefix + identity, name);
+      this.#byId.set(td.id, { thing, td, identity });
+      await this.publish();
+      this.#options.changed('thing-exposed', td.id);
+      return td;
+    } catch (error) {
+      this.#identities.delete(identity);
+      throw error;
+    }
+  }
+
+  /** The Thing is gone for good: the fabric forgets it, its name stays reserved for it here. */
+  async retract(thing: ExposedThing): Promise<void> {
+    for (const [id, exposed] of this.#byId) {
+      if (exposed.thing !== thing) continue;
+      this.#byId.delete(id);
+      this.#identities.delete(exposed.identity);
+      await this.#options.replica().write(() => this.#deletion(id));
+      this.#options.changed('thing-gone', id);
+    }
+  }
+
+  /** Writes the records of what is exposed, where they say something else or nothing yet. */
+  async publish(): Promise<void> {
+    await this.#options.replica().write(() => {
+      const replica = this.#options.replica();
+      const drafts: Draft[] = [];
+      for (const [id, { td }] of this.#byId) {
+        const value = { td: JSON.stringify(td) };
+        const known = replica.get('thing', id);
+        if (known && (recordValue(known) as { td?: unknown }).td === value.td) continue;
+        drafts.push({ collection: 'thing', key: id, value });
+      }
+      return drafts;
+    });
+  }
+
+  /** Makes the fabric forget Things of this peer that nothing exposes any more. */
+  async forgetOthers(): Promise<void> {
+    await this.#options.replica().write(() =>
+      this.#options
+        .replica()
+        .list('thing')
+        .filter(({ key }) => parseThingId(key)?.peer === this.#options.self && !this.#byId.has(key))
+        .flatMap(({ key }) => this.#deletion(key)),
+    );
+  }
+
+  #deletion(id: string): Draft[] {
+    if (!this.#options.replica().get('thing', id)) return [];
+    return [{ collection: 'thing', key: id, value: null, deleted: true }];
+  }
+
+  /** What makes it the same Thing at the next start: its own id, else its title, numbered where several share it. */
+  #takeIdentity(partial: PartialThingDescription): string {
+    const own = typeof partial.id === 'string' && partial.id !== '' ? partial.id : undefined;
+    const base = (own ? `id:${own}` : `title:${partial.title}`).slice(0, 200);
+    let identity = base;
+    for (let number = 2; this.#identities.has(identity); number++) identity = `${base}#${number}`;
+    this.#identities.add(identity);
+    return identity;
+  }
+
+  #nameFor(identity: string, title: string): string {
+    const names = this.#options.notes.list(notePrefix);
+    const known = names.get(notePrefix + identity);
+    if (typeof known === 'string') return known;
+    const taken = new Set(names.values());
+    const slug = slugOf(title);
+    let name = slug;
+    for (let number = 2; taken.has(name); number++) name = `${slug}-${number}`;
+    return name;
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * All that runs for one fabric: its replica, its door, its sessions and what is announced; joining another replaces it.
+ * Relies on the peer for what outlives it: identity, store, listener, discovery and the exposed Things.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Activity } from '../core/api-shapes.ts';
+import { HybridClock } from '../core/clock.ts';
+import type { Crypto, Signer } from '../core/crypto.ts';
+import { type AlthingError, toAlthingError } from '../core/errors.ts';
+import { type PeerId, peerIdOf } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Fabric } from '../fabric/genesis.ts';
+import type { Endpoint } from '../net/channel.ts';
+import type { Dial } from '../net/dialler.ts';
+import type { Discovery, Sighting } from '../net/discovery-api.ts';
+import type { NetworkInterface } from '../net/interfaces.ts';
+import type { Session } from '../net/session.ts';
+import { Supervisor } from '../net/supervisor.ts';
+import { Reconciler, type SyncLink, type SyncMessage } from '../replica/reconciler.ts';
+import { recordValue } from '../replica/record.ts';
+import type { StateStore } from '../replica/record-store.ts';
+import { Replica, type ReplicaChange } from '../replica/replica.ts';
+import type { LocalNotes } from '../store/local-notes.ts';
+import { hmacSha256 } from '../store/node-crypto.ts';
+import type { ThingServer } from '../thing/operations.ts';
+import { Addresses, ownAddresses } from './addresses.ts';
+import { Directory } from './directory.ts';
+import { sightingTag } from './join.ts';
+import { Membership } from './membership.ts';
+
+export interface FabricRunOptions {
+  readonly fabric: Fabric;
+  /** Raw records out of the store. */
+  readonly records: readonly Uint8Array[];
+  readonly storedProof: readonly Uint8Array[];
+  readonly signer: Signer;
+  readonly crypto: Crypto;
+  readonly store: StateStore;
+  readonly notes: LocalNotes;
+  readonly name: string;
+  readonly listen: Endpoint;
+  readonly dial: Dial;
+  readonly discovery: Discovery | undefined;
+  readonly interfaces: () => readonly NetworkInterface[];
+  readonly bootstrap: readonly Endpoint[];
+  readonly server: ThingServer;
+  readonly logger: Logger;
+  readonly activity: (activity: Omit<Activity, 'time'>) => void;
+  readonly sessionOpened: (peer: PeerId) => void;
+  readonly changed: (change: ReplicaChange) => void;
+}
+
+const tickMs = 1000;
+
+/** One fabric, running. */
+export class FabricRun {
+  readonly fabric: Fabric;
+  readonly replica: Replica;
+  readonly membership: Membership;
+  readonly directory: Directory;
+  readonly supervisor: Supervisor;
+  readonly #options: FabricRunOptions;
+  readonly #self: PeerId;
+  readonly #reconciler: Reconciler;
+  readonly #addresses: Addresses;
+  readonly #links = new Map<Session, SyncLink>();
+  readonly #lastSeen = new Map<PeerId, number>();
+  #ticker: NodeJS.Timeout | undefined;
+  #published = '';
+  #closed = false;
+
+  constructor(options: FabricRunOptions) {
+    const { fabric, signer, crypto, logger } = options;
+    this.#options = options;
+    this.fabric = fabric;
+    this.#self = peerIdOf(signer.publicKey);
+    this.replica = new Replica(options.records, {
+      fabric,
+      signer,
+      crypto,
+      clock: new HybridClock(Date.now),
+      now: Date.now,
+      store: options.store,
+      yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),
+      logger,
+    });
+    this.replica.onChange = (change) => this.#changed(change);
+    this.membership = new Membership(this.replica, {
+      crypto,
+      now: Date.now,
+      storedProof: options.storedProof,
+      admitted: (peer, role) => options.activity({ kind: 'member-joined', peer, message: role }),
+    });
+    this.directory = new Directory(this.replica);
+    this.#addresses = new Addresses({
+      notes: options.notes,
+      fabric: fabric.id,
+      hmac: hmacSha256,
+      sightings: () => options.discovery?.sightings() ?? [],
+      interfaces: options.interfaces,
+      published: (peer) => this.directory.card(peer)?.addresses ?? [],
+    });
+    this.#reconciler = new Reconciler(this.replica, {
+      now: Date.now,
+      schedule: (delayMs, callback) => {
+        const timer = setTimeout(callback, delayMs);
+        return () => clearTimeout(timer);
+      },
+      random: Math.random,
+      logger,
+    });
+    this.supervisor = new Supervisor({
+      self: this.#self,
+      dial: options.dial,
+      gate: this.membership,
+      host: { server: options.server, sync: (session, message) => this.#sync(session, message) },
+      endpointsOf: (peer) => this.#addresses.endpointsOf(peer),
+      random: Math.random,
+      logger,
+      opened: (session, first) => this.#opened(session, first),
+      closed: (session, last, reason) => this.#ended(session, last, reason),
+      fruitless: () => options.discovery?.probe(),
+    });
+  }
+
+  /** Publishes this peer, announces it, and begins to look for the others. */
+  async start(): Promise<void> {
+    await this.publishCard();
+    this.#announce();
+    this.supervisor.want(this.replica.authority.members.keys());
+    this.supervisor.bootstrap(this.#options.bootstrap);
+    this.#ticker = setInterval(() => this.#reconciler.tick(), tickMs);
+    this.#confirm();
+  }
+
+  /** When a peer was last in session, milliseconds since 1970; undefined where never in this run. */
+  lastSeen(peer: PeerId): number | undefined {
+    return this.#lastSeen.get(peer);
+  }
+
+  /** The first address known of a peer, `host:port`. */
+  addressOf(peer: PeerId): Endpoint | undefined {
+    return this.#addresses.endpointsOf(peer)[0];
+  }
+
+  /** Something was heard on the networks: if it is one of ours, it is dialled at once. */
+  sighted(sighting: Sighting): void {
+    for (const peer of this.replica.authority.members.keys())
+      if (peer !== this.#self && this.#addresses.isOf(sighting, peer)) this.supervisor.kick(peer);
+  }
+
+  /** The machine's networks have changed. */
+  interfacesChanged(interfaces: readonly NetworkInterface[], added: boolean): void {
+    this.supervisor.addressesAre(new Set(interfaces.map(({ address }) => address)));
+    if (added) {
+      this.#options.discovery?.probe();
+      this.supervisor.kick();
+    }
+    void this.publishCard();
+  }
+
+  /** Writes this peer's own record where it would say something new. */
+  async publishCard(): Promise<void> {
+    const { listen, name, interfaces, logger } = this.#options;
+    if (this.membership.roleOf(this.#self) === 'guest') return;
+    const card = { name, addresses: ownAddresses(listen, interfaces()) };
+    const text = JSON.stringify(card);
+    if (text === this.#published) return;
+    this.#published = text;
+    try {
+      await this.replica.write(() => {
+        const known = this.replica.get('peer', this.#self);
+        if (known && JSON.stringify(recordValue(known)) === text) return [];
+        return [{ collection: 'peer', key: this.#self, value: card }];
+      });
+    } catch (error) {
+      this.#published = '';
+      logger.error({ err: error }, "This peer's addresses could not be published.");
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#ticker);
+    this.#reconciler.close();
+    this.supervisor.close();
+  }
+
+  #announce(): void {
+    const { discovery, signer, listen } = this.#options;
+    const salt = new Uint8Array(randomBytes(16));
+    const tag = sightingTag(this.fabric.id, salt, signer.publicKey, hmacSha256);
+    discovery?.announce({ salt, tag, port: listen.port });
+  }
+
+  #opened(session: Session, first: boolean): void {
+    const { peer } = session;
+    const { logger, activity, sessionOpened } = this.#options;
+    this.#lastSeen.set(peer, Date.now());
+    if (session.dialled)
+      this.#addresses.remember(peer, session.remoteAddress).catch((error: unknown) => {
+        logger.warn({ err: error, peer }, 'An address that worked could not be remembered.');
+      });
+    // Guests hold no records.
+    if (this.membership.roleOf(peer) !== 'guest' && this.membership.roleOf(this.#self) !== 'guest') {
+      const link: SyncLink = {
+        peer,
+        send: (message) => {
+          if (!session.closed) session.sendSync(message);
+        },
+        fail: (error) => session.close(error, { abrupt: true }),
+      };
+      this.#links.set(session, link);
+      this.#reconciler.add(link);
+    }
+    if (first) {
+      logger.info({ peer, address: session.remoteAddress }, 'In session.');
+      activity({ kind: 'session-up', peer });
+    }
+    sessionOpened(peer);
+  }
+
+  #ended(session: Session, last: boolean, reason: AlthingError | undefined): void {
+    const { peer } = session;
+    const link = this.#links.get(session);
+    this.#links.delete(session);
+    if (this.#closed) return;
+    if (link) this.#reconciler.remove(link);
+    if (!last) return;
+    this.#lastSeen.set(peer, Date.now());
+    this.#options.logger.info({ peer, code: reason?.code }, reason?.message ?? 'The session ended.');
+    this.#options.activity({ kind: 'session-down', peer, ...(reason && { message: reason.message }) });
+  }
+
+  async #sync(session: Session, message: SyncMessage): Promise<void> {
+    const link = this.#links.get(session);
+    if (link) await this.#reconciler.handle(link, message);
+  }
+
+  #changed(change: ReplicaChange): void {
+    if (this.#closed) return;
+    this.#reconciler.replicaChanged(change);
+    if (change.membership) {
+      this.supervisor.want(this.replica.authority.members.keys());
+      this.#confirm();
+    }
+    for (const record of change.records)
+      if (record.collection === 'peer' && !change.own) this.supervisor.kick(record.authorId);
+    this.#options.changed(change);
+  }
+
+  #confirm(): void {
+    this.membership.confirm().catch((error: unknown) => {
+      this.#options.logger.error({ err: toAlthingError(error) }, 'Admissions could not be confirmed.');
+    });
+  }
+}

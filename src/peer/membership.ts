@@ -1,0 +1,130 @@
+/**
+ * How this peer answers for its fabric: who may come in, who is let in, and which admissions an admin confirms.
+ * Relies on the replica for what is known and on `fabric/` for what follows from it.
+ */
+import type { Role } from '../core/api-shapes.ts';
+import { fromHex, toHex } from '../core/bytes.ts';
+import type { Crypto } from '../core/crypto.ts';
+import { AlthingError } from '../core/errors.ts';
+import { type PeerId, publicKeyOf } from '../core/ids.ts';
+import { type Authority, computeAuthority } from '../fabric/authority.ts';
+import { verifyJoinProof } from '../fabric/control.ts';
+import type { Gatekeeper, Redemption } from '../net/handshake.ts';
+import { openRecord, type SignedRecord } from '../replica/record.ts';
+import type { Draft, Replica } from '../replica/replica.ts';
+
+/** Peers that proved themselves by records which have not arrived here yet. */
+const maxProvisional = 256;
+
+export interface MembershipOptions {
+  readonly crypto: Crypto;
+  readonly now: () => number;
+  /** Raw records that prove this peer, for the time before its replica holds them. */
+  readonly storedProof: readonly Uint8Array[];
+  /** A stranger was let in here. */
+  readonly admitted: (peer: PeerId, role: Role) => void;
+}
+
+/** The fabric's door at this peer. */
+export class Membership implements Gatekeeper {
+  readonly #replica: Replica;
+  readonly #options: MembershipOptions;
+  readonly #provisional = new Map<PeerId, Role>();
+  #confirming = false;
+
+  constructor(replica: Replica, options: MembershipOptions) {
+    this.#replica = replica;
+    this.#options = options;
+  }
+
+  get fabric(): Uint8Array {
+    return this.#replica.fabric.id;
+  }
+
+  /** A peer's role by what is known or was proven to us; undefined for strangers. */
+  roleOf(peer: PeerId): Role | undefined {
+    return this.#replica.authority.members.get(peer)?.role ?? this.#provisional.get(peer);
+  }
+
+  proof(): readonly Uint8Array[] {
+    const known = this.#replica.authority.members.get(this.#replica.self);
+    return known ? rawOf(known.proof) : this.#options.storedProof;
+  }
+
+  check(peer: PeerId, proof: readonly Uint8Array[]): void {
+    if (this.#replica.authority.members.has(peer)) return;
+    const role = this.#authorityWith(proof).members.get(peer)?.role;
+    if (role === undefined)
+      throw new AlthingError('not-a-member', `${peer} could not prove that it belongs to this fabric.`);
+    if (this.#provisional.size >= maxProvisional) this.#provisional.clear();
+    this.#provisional.set(peer, role);
+  }
+
+  async admit(redemption: Redemption): Promise<readonly Uint8Array[]> {
+    const { joiner } = redemption;
+    if (this.roleOf(this.#replica.self) === 'guest')
+      throw new AlthingError('forbidden', 'A guest cannot let others in: ask another member.');
+    const isNew = !this.#replica.authority.members.has(joiner);
+    await this.#replica.write(() => this.#admission(redemption));
+    const member = this.#replica.authority.members.get(joiner);
+    if (!member) throw new AlthingError('invite-used-up', 'Others used the invite up in the same moment.');
+    if (isNew) this.#options.admitted(joiner, member.role);
+    return rawOf(member.proof);
+  }
+
+  /** An admin's peer confirms the admissions that stand, so that nothing later displaces them. Call on every change. */
+  async confirm(): Promise<void> {
+    const { authority, self } = this.#replica;
+    if (this.#confirming || authority.members.get(self)?.role !== 'admin') return;
+    if (authority.unconfirmed.length === 0) return;
+    this.#confirming = true;
+    try {
+      await this.#replica.write(() =>
+        this.#replica.authority.unconfirmed.map((record): Draft => {
+          const admission = record.hash;
+          return {
+            collection: 'member',
+            key: admission,
+            value: { type: 'confirmation', admission: fromHex(admission) },
+          };
+        }),
+      );
+    } finally {
+      this.#confirming = false;
+    }
+  }
+
+  #admission({ invite, joiner, proof }: Redemption): Draft[] {
+    const { authority, fabric } = this.#replica;
+    if (authority.members.has(joiner)) return [];
+    const standing = authority.invites.get(toHex(invite));
+    if (!standing)
+      throw new AlthingError(
+        'invite-unknown',
+        'No invite of this ticket is known here: it may be from elsewhere.',
+      );
+    const claim = { invite, joiner: publicKeyOf(joiner), proof };
+    if (!verifyJoinProof(fabric.id, claim, this.#options.crypto))
+      throw new AlthingError('proof-invalid', `${joiner} did not prove that it holds the invite.`);
+    const now = this.#options.now();
+    if (now > standing.invite.expires)
+      throw new AlthingError(
+        'invite-expired',
+        `The invite expired at ${new Date(standing.invite.expires).toISOString()}.`,
+      );
+    if (standing.used >= standing.invite.uses)
+      throw new AlthingError('invite-used-up', `All ${standing.invite.uses} uses of the invite are taken.`);
+    return [{ collection: 'member', key: joiner, value: { type: 'admission', ...claim } }];
+  }
+
+  #authorityWith(proof: readonly Uint8Array[]): Authority {
+    const records = proof.map((raw) => openRecord(raw, this.fabric, this.#options.crypto));
+    const known = new Set(this.#replica.control.map((record) => record.hash));
+    const more = records.filter((record) => record.stream === 'control' && !known.has(record.hash));
+    return computeAuthority(this.#replica.fabric, [...this.#replica.control, ...more], this.#options.crypto);
+  }
+}
+
+/** The bytes of records that membership was computed from. */
+export const rawOf = (records: readonly unknown[]): Uint8Array[] =>
+  (records as SignedRecord[]).map((record) => record.raw);

@@ -1,0 +1,484 @@
+/**
+ * A peer: one home brought to life, with its identity, its fabric, its sessions and its Things.
+ * Relies on every folder below; this is the only place that wires them together.
+ */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type {
+  Activity,
+  InviteInfo,
+  InviteRequest,
+  JoinInfo,
+  NewToken,
+  PeerInfo,
+  Scope,
+  SelfInfo,
+  ThingInfo,
+  TokenInfo,
+} from '../core/api-shapes.ts';
+import { AlthingError } from '../core/errors.ts';
+import { hashId, type PeerId, parseThingId, peerIdOf } from '../core/ids.ts';
+import { type Logger, silentLogger } from '../core/logger.ts';
+import { createFabric, decodeFabric, type Fabric } from '../fabric/genesis.ts';
+import { wordsOf } from '../fabric/recovery.ts';
+import type { Discovery } from '../net/discovery-api.ts';
+import { InterfaceWatch } from '../net/interfaces.ts';
+import {
+  createTlsContext,
+  dialTls,
+  formatEndpoint,
+  parseEndpoint,
+  type TlsListener,
+} from '../net/tls-channel.ts';
+import type { StateStore } from '../replica/record-store.ts';
+import type { ReplicaChange } from '../replica/replica.ts';
+import { tlsIdentityOf } from '../store/certificate.ts';
+import { loadConfig, updateConfig } from '../store/config.ts';
+import { type Home, openHome } from '../store/home.ts';
+import {
+  deleteRecoveryKey,
+  keepRecoveryKey,
+  loadOrCreateIdentity,
+  readRecoveryKey,
+} from '../store/identity.ts';
+import { LocalNotes, noteChange } from '../store/local-notes.ts';
+import { hmacSha256, nodeCrypto } from '../store/node-crypto.ts';
+import { openStateStore } from '../store/state-store.ts';
+import type {
+  CallOptions,
+  RequestOperation,
+  StreamHandle,
+  StreamOperation,
+  StreamSink,
+  ThingCall,
+} from '../thing/operations.ts';
+import type { Cause, ThingFilter, Wot } from '../thing/scripting-api.ts';
+import type { ThingDescription } from '../thing/thing-description.ts';
+import { typesOf } from '../thing/thing-filter.ts';
+import { ActivityFeed } from './activity.ts';
+import { addressNoteKey, ownAddresses } from './addresses.ts';
+import { ExposedThings } from './exposed-things.ts';
+import { FabricRun } from './fabric-run.ts';
+import { createInvite } from './invite.ts';
+import { openTicket, redeemTicket } from './join.ts';
+import { startListening } from './listening.ts';
+import type { DirectoryChange, PeerApi } from './peer-api.ts';
+import { Routing } from './routing.ts';
+import { Tokens } from './tokens.ts';
+import { version } from './version.ts';
+import { createWot } from './wot.ts';
+
+/** How a peer is started. */
+export interface PeerOptions {
+  /** The home directory; made where there is none. */
+  readonly home: string;
+  /** The peer's name for people, 1 to 64 characters; kept. Default: the kept one, else the machine's. */
+  readonly name?: string;
+  /** The name of the fabric that a first run founds. Default: the peer's name. */
+  readonly fabricName?: string;
+  /** `HOST:PORT`; default all addresses, port 7421 or a free one. */
+  readonly listen?: string;
+  /** Whether to find and be found by DNS-SD; default true, and never where it listens on loopback only. */
+  readonly mdns?: boolean;
+  /** `HOST:PORT` of members to try, beside those that are known. */
+  readonly bootstrap?: readonly string[];
+  /** Stays off the network altogether. */
+  readonly offline?: boolean;
+  readonly logger?: Logger;
+}
+
+const genesisNote = 'genesis';
+const proofNote = 'proof';
+const joinTimeoutMs = 15_000;
+const maxNameLength = 64;
+const maxDirectoryListeners = 512;
+
+/**
+ * Starts a peer on a home. Throws `home-in-use`, `key-corrupt`, `config-invalid`, the store's codes, `port-in-use`,
+ * `listen-failed`, `bad-input`.
+ */
+export const createPeer = async (options: PeerOptions): Promise<Peer> => {
+  const logger = options.logger ?? silentLogger;
+  for (const address of options.bootstrap ?? []) parseEndpoint(address);
+  const home = await openHome(options.home, { logger });
+  const store = await openStateStore(home.stateDb);
+  const opened = new AsyncDisposableStack();
+  opened.defer(() => store.close());
+  try {
+    const [{ seed }, config, stored] = await Promise.all([
+      loadOrCreateIdentity(home, nodeCrypto),
+      loadConfig(home.config),
+      store.load(),
+    ]);
+    const name = checkName(options.name ?? config.name ?? hostname().slice(0, maxNameLength));
+    if (options.name !== undefined && options.name !== config.name) await updateConfig(home.config, { name });
+    const notes = new LocalNotes(store, stored.local);
+    const peer = new Peer({ options, home, store, notes, seed, name, logger });
+    opened.defer(() => peer.stop());
+    await peer.start(stored.records, config);
+    return peer;
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+};
+
+const checkName = (name: string): string => {
+  if (name.trim() === '' || name.length > maxNameLength || name.includes('/'))
+    throw new AlthingError('bad-input', `"${name}" cannot be a peer's name: 1 to 64 characters without "/".`);
+  return name;
+};
+
+interface PeerParts {
+  readonly options: PeerOptions;
+  readonly home: Home;
+  readonly store: StateStore;
+  readonly notes: LocalNotes;
+  readonly seed: Uint8Array;
+  readonly name: string;
+  readonly logger: Logger;
+}
+
+/** A running peer. Made by `createPeer`. */
+export class Peer implements PeerApi {
+  readonly id: PeerId;
+  readonly #parts: PeerParts;
+  readonly #signer;
+  readonly #tls;
+  readonly #tlsIdentity;
+  readonly #tokens: Tokens;
+  readonly #exposed: ExposedThings;
+  readonly #routing: Routing;
+  readonly #feed = new ActivityFeed();
+  readonly #directoryListeners = new Set<(change: DirectoryChange) => void>();
+  #name: string;
+  #run!: FabricRun;
+  #listener: TlsListener | undefined;
+  #interfaces: InterfaceWatch | undefined;
+  #discovery: Discovery | undefined;
+  #stopping: Promise<void> | undefined;
+  #joining = false;
+
+  constructor(parts: PeerParts) {
+    const { seed, notes, name } = parts;
+    this.#parts = parts;
+    this.#name = name;
+    this.#signer = nodeCrypto.signer(seed);
+    this.id = peerIdOf(this.#signer.publicKey);
+    this.#tlsIdentity = tlsIdentityOf(seed);
+    this.#tls = createTlsContext(this.#tlsIdentity);
+    this.#tokens = new Tokens(notes, nodeCrypto, Date.now);
+    this.#exposed = new ExposedThings({
+      self: this.id,
+      notes,
+      replica: () => this.#run.replica,
+      validate: async (td) => (await import('../thing/validate-td.ts')).validateTd(td),
+      changed: (kind, thing) => this.#feed.tell({ kind, thing }),
+    });
+    this.#routing = new Routing({
+      self: this.id,
+      exposed: (id) => this.#exposed.get(id),
+      known: (id) => this.#run.directory.byId(id) !== undefined,
+      session: (peer) => this.#run.supervisor.session(peer),
+      roleOf: (peer) => this.#run.membership.roleOf(peer),
+      newCause: () => this.newCause('program'),
+      activity: () => this.#feed.report,
+    });
+  }
+
+  /** Called once, by `createPeer`. */
+  async start(
+    records: readonly Uint8Array[],
+    config: Parameters<typeof startListening>[0]['config'],
+  ): Promise<void> {
+    const { options, home, notes, logger } = this.#parts;
+    const genesis = notes.get(genesisNote);
+    const fabric = genesis instanceof Uint8Array ? decodeFabric(genesis, nodeCrypto) : await this.#found();
+    if (!options.offline) {
+      this.#listener = await startListening({
+        asked: options.listen,
+        config,
+        configPath: home.config,
+        identity: this.#tlsIdentity,
+        onChannel: (channel, accepted) => void this.#run.supervisor.accept(channel, accepted),
+        logger,
+      });
+      this.#interfaces = new InterfaceWatch({ logger });
+      this.#interfaces.subscribe(({ added }) =>
+        this.#run.interfacesChanged(this.#interfaces?.current ?? [], added.length > 0),
+      );
+      await this.#startDiscovery();
+    }
+    this.#run = this.#newRun(fabric, records);
+    await this.#run.start();
+  }
+
+  wotFor(origin: Cause['origin'], options: { trusted?: boolean } = {}): Wot {
+    return createWot({
+      self: this.id,
+      connector: this,
+      exposed: this.#exposed,
+      find: (filter) => this.thingDescriptions(filter),
+      resolve: (name) => this.resolveThing(name),
+      newCause: () => this.newCause(origin),
+      trusted: options.trusted ?? false,
+      logger: this.#parts.logger,
+    });
+  }
+
+  /** The Scripting API for the program that embeds this peer. */
+  get wot(): Wot {
+    return this.wotFor('program');
+  }
+
+  newCause(origin: Cause['origin']): Cause {
+    return { id: randomUUID(), origin, peer: this.id };
+  }
+
+  request(call: ThingCall<RequestOperation>, options?: CallOptions): Promise<unknown> {
+    return this.#routing.request(call, options);
+  }
+
+  stream(call: ThingCall<StreamOperation>, sink: StreamSink, options?: CallOptions): Promise<StreamHandle> {
+    return this.#routing.stream(call, sink, options);
+  }
+
+  self(): SelfInfo {
+    const { fabric, membership } = this.#run;
+    return {
+      peer: this.id,
+      name: this.#name,
+      fabric: hashId(fabric.id),
+      fabricName: fabric.genesis.name,
+      role: membership.roleOf(this.id) ?? 'member',
+      version,
+      listen: this.#ownAddresses(),
+      gateway: { socket: this.#parts.home.gatewaySocket, http: null },
+    };
+  }
+
+  peers(): PeerInfo[] {
+    const { replica, directory, supervisor } = this.#run;
+    const infos = [...replica.authority.members.values()].map(({ peer, role }): PeerInfo => {
+      const session = supervisor.session(peer);
+      const isSelf = peer === this.id;
+      const known = isSelf ? undefined : this.#run.addressOf(peer);
+      const lastSeen = session || isSelf ? Date.now() : this.#run.lastSeen(peer);
+      return {
+        peer,
+        name: isSelf ? this.#name : (directory.card(peer)?.name ?? peer.slice(0, 12)),
+        role,
+        state: isSelf ? 'self' : session ? 'online' : 'offline',
+        rttMs: session?.rttMs ?? null,
+        address: isSelf
+          ? (this.#ownAddresses()[0] ?? null)
+          : (session?.remoteAddress ?? (known && formatEndpoint(known)) ?? null),
+        lastSeen: lastSeen === undefined ? null : new Date(lastSeen).toISOString(),
+      };
+    });
+    return infos.sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  thingDescriptions(filter?: ThingFilter): ThingDescription[] {
+    return this.#run.directory.find(filter);
+  }
+
+  things(filter?: ThingFilter): ThingInfo[] {
+    return this.thingDescriptions(filter).map((td) => {
+      const { peer } = parseThingId(td.id)!;
+      const online =
+        peer === this.id ? this.#exposed.has(td.id) : this.#run.supervisor.session(peer) !== undefined;
+      return { id: td.id, title: td.title, types: typesOf(td), peer, online };
+    });
+  }
+
+  resolveThing(name: string): ThingDescription {
+    return this.#run.directory.resolve(name);
+  }
+
+  onDirectoryChange(listener: (change: DirectoryChange) => void): () => void {
+    if (this.#directoryListeners.size >= maxDirectoryListeners)
+      throw new AlthingError('too-many', `The directory has ${maxDirectoryListeners} listeners already.`);
+    this.#directoryListeners.add(listener);
+    return () => this.#directoryListeners.delete(listener);
+  }
+
+  onActivity(listener: (activity: Activity) => void): () => void {
+    return this.#feed.listen(listener);
+  }
+
+  invite(request: InviteRequest): Promise<InviteInfo> {
+    return createInvite(request, {
+      replica: this.#run.replica,
+      crypto: nodeCrypto,
+      now: Date.now,
+      addressesOf: (peer) =>
+        peer === this.id ? this.#ownAddresses() : (this.#run.directory.card(peer)?.addresses ?? []),
+      online: () => this.#run.supervisor.sessions().map(({ peer }) => peer),
+    });
+  }
+
+  async join(ticketText: string, options: { name?: string; signal?: AbortSignal } = {}): Promise<JoinInfo> {
+    const { home, notes } = this.#parts;
+    const ticket = openTicket(ticketText, nodeCrypto);
+    if (options.name !== undefined) checkName(options.name);
+    const { fabric, replica } = this.#run;
+    const alone = replica.authority.members.size === 1 && peerIdOf(fabric.genesis.founder) === this.id;
+    if (!alone || this.#joining)
+      throw new AlthingError(
+        'already-in-fabric',
+        `This peer belongs to "${fabric.genesis.name}" already, with ${replica.authority.members.size} members.`,
+      );
+    if (this.#parts.options.offline)
+      throw new AlthingError('join-unreachable', 'This peer was started without a network.');
+    this.#joining = true;
+    try {
+      const joined = await redeemTicket(ticket, {
+        signer: this.#signer,
+        crypto: nodeCrypto,
+        dial: (endpoint, how) => dialTls(endpoint, this.#tls, how),
+        hmac: hmacSha256,
+        sightings: () => this.#discovery?.sightings() ?? [],
+        probe: () => this.#discovery?.probe(),
+        timeoutMs: joinTimeoutMs,
+        signal: options.signal ?? new AbortController().signal,
+      });
+      await this.#run.stop();
+      await notes.commit(
+        [
+          noteChange(genesisNote, joined.fabric.bytes),
+          noteChange(proofNote, joined.proof),
+          ...[...joined.addresses].map(([peer, addresses]) => noteChange(addressNoteKey(peer), addresses)),
+        ],
+        { clearRecords: true },
+      );
+      await deleteRecoveryKey(home);
+      if (options.name !== undefined) {
+        this.#name = options.name;
+        await updateConfig(home.config, { name: options.name });
+      }
+      this.#run = this.#newRun(joined.fabric, []);
+      await this.#run.start();
+      await this.#exposed.publish();
+      return { peer: this.id, fabric: hashId(joined.fabric.id), role: joined.role };
+    } finally {
+      this.#joining = false;
+    }
+  }
+
+  createToken(scope: Scope): Promise<NewToken> {
+    return this.#tokens.create(scope);
+  }
+
+  async tokens(): Promise<TokenInfo[]> {
+    return this.#tokens.list();
+  }
+
+  revokeToken(id: string): Promise<void> {
+    return this.#tokens.revoke(id);
+  }
+
+  async checkToken(token: string): Promise<Scope | undefined> {
+    return this.#tokens.check(token);
+  }
+
+  async recoveryWords(): Promise<string> {
+    const { home } = this.#parts;
+    const seed = await readRecoveryKey(home);
+    if (!seed)
+      throw new AlthingError(
+        'recovery-shown',
+        'The recovery words are not here: they were shown already, or this peer did not found its fabric.',
+      );
+    const words = await wordsOf(seed);
+    await deleteRecoveryKey(home);
+    return words;
+  }
+
+  /** Makes the fabric forget Things of earlier runs that nothing exposes any more. Call once all have been exposed. */
+  forgetUnexposed(): Promise<void> {
+    return this.#exposed.forgetOthers();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#routing.close();
+    this.#interfaces?.close();
+    await this.#run?.stop();
+    await Promise.all([this.#discovery?.close(), this.#listener?.close()]);
+    await this.#parts.store.close();
+  }
+
+  /** A first run founds a fabric of its own. The recovery key is on disk before the genesis that names it. */
+  async #found(): Promise<Fabric> {
+    const { home, notes, options } = this.#parts;
+    const recovery = nodeCrypto.randomBytes(32);
+    const fabric = createFabric(
+      {
+        name: options.fabricName ?? this.#name,
+        founder: this.#signer.publicKey,
+        recovery: nodeCrypto.signer(recovery).publicKey,
+        created: Date.now(),
+      },
+      nodeCrypto,
+    );
+    await keepRecoveryKey(home, recovery);
+    await notes.set(genesisNote, fabric.bytes);
+    return fabric;
+  }
+
+  async #startDiscovery(): Promise<void> {
+    const host = this.#listener?.endpoint.host ?? '';
+    const loopbackOnly = host.startsWith('127.') || host === '::1' || host === 'localhost';
+    if (this.#parts.options.mdns === false || loopbackOnly || !this.#interfaces) return;
+    const { DnsSd } = await import('../net/dns-sd.ts');
+    const discovery = new DnsSd(this.#interfaces, { logger: this.#parts.logger });
+    discovery.onSighting = (sighting) => this.#run?.sighted(sighting);
+    this.#discovery = discovery;
+  }
+
+  #newRun(fabric: Fabric, records: readonly Uint8Array[]): FabricRun {
+    const { options, store, notes, logger } = this.#parts;
+    const proof = notes.get(proofNote);
+    return new FabricRun({
+      fabric,
+      records,
+      storedProof: Array.isArray(proof) ? proof.filter((raw) => raw instanceof Uint8Array) : [],
+      signer: this.#signer,
+      crypto: nodeCrypto,
+      store,
+      notes,
+      name: this.#name,
+      listen: this.#listener?.endpoint ?? { host: '127.0.0.1', port: 0 },
+      dial: (endpoint, how) => dialTls(endpoint, this.#tls, how),
+      discovery: this.#discovery,
+      interfaces: () => this.#interfaces?.current ?? [],
+      bootstrap: (options.bootstrap ?? []).map(parseEndpoint),
+      server: this.#routing.server,
+      logger,
+      activity: (activity) => this.#feed.tell(activity),
+      sessionOpened: (peer) => this.#routing.sessionOpened(peer),
+      changed: (change) => this.#tellDirectory(change),
+    });
+  }
+
+  #tellDirectory(change: ReplicaChange): void {
+    if (this.#directoryListeners.size === 0) return;
+    for (const record of change.records) {
+      if (record.collection !== 'thing') continue;
+      const td = record.deleted ? null : this.#run.directory.parse(record);
+      const said: DirectoryChange = td
+        ? { kind: record.seq === 1 ? 'thing_created' : 'thing_updated', td }
+        : { kind: 'thing_deleted', td: { id: record.key } as ThingDescription };
+      for (const listener of this.#directoryListeners) listener(said);
+    }
+  }
+
+  #ownAddresses(): string[] {
+    return this.#listener ? ownAddresses(this.#listener.endpoint, this.#interfaces?.current ?? []) : [];
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Observations and subscriptions of other peers' Things: they outlive the session and go on with the next one.
+ * Relies on positions that devices number: nothing is passed on twice, and what is missing is said.
+ */
+import { AlthingError, type ErrorCode, toAlthingError } from '../core/errors.ts';
+import type { PeerId } from '../core/ids.ts';
+import type { Session } from '../net/session.ts';
+import type {
+  CallOptions,
+  StreamHandle,
+  StreamOperation,
+  StreamPosition,
+  StreamSink,
+  ThingCall,
+} from '../thing/operations.ts';
+
+const maxStreams = 10_000;
+/** A device may have come back before its Things have: asked again after this, doubling up to the second one. */
+const firstRetryMs = 250;
+const maxRetryMs = 15_000;
+/** Answers that will not change by asking again. */
+const final: ReadonlySet<ErrorCode> = new Set([
+  'affordance-unknown',
+  'operation-unsupported',
+  'forbidden',
+  'value-invalid',
+  'uri-variable-invalid',
+]);
+
+/** One stream that is to go on until it is stopped. */
+interface Lasting {
+  readonly peer: PeerId;
+  readonly call: ThingCall<StreamOperation>;
+  readonly sink: StreamSink;
+  readonly options: CallOptions;
+  position: StreamPosition | undefined;
+  /** The opening that counts: values of an earlier one are ignored. */
+  current: object | undefined;
+  handle: StreamHandle | undefined;
+  timer: NodeJS.Timeout | undefined;
+  retryMs: number;
+  stopped: boolean;
+}
+
+/** All lasting streams of this peer. */
+export class RemoteStreams {
+  readonly #session: (peer: PeerId) => Session | undefined;
+  readonly #streams = new Set<Lasting>();
+
+  constructor(session: (peer: PeerId) => Session | undefined) {
+    this.#session = session;
+  }
+
+  /** Opens a stream; resolves once the device has accepted, throws what it refuses with. */
+  async open(
+    peer: PeerId,
+    call: ThingCall<StreamOperation>,
+    sink: StreamSink,
+    options: CallOptions,
+  ): Promise<StreamHandle> {
+    if (this.#streams.size >= maxStreams)
+      throw new AlthingError('too-many', `A peer keeps at most ${maxStreams} subscriptions.`);
+    const stream: Lasting = {
+      peer,
+      call,
+      sink,
+      // Later openings have nobody waiting: only the first can be given up by the caller's signal.
+      options,
+      position: undefined,
+      current: undefined,
+      handle: undefined,
+      timer: undefined,
+      retryMs: firstRetryMs,
+      stopped: false,
+    };
+    this.#streams.add(stream);
+    try {
+      await this.#start(stream, options);
+    } catch (error) {
+      this.#end(stream);
+      throw error;
+    }
+    return { stop: () => this.#end(stream) };
+  }
+
+  /** A session with this peer has begun. */
+  resume(peer: PeerId): void {
+    for (const stream of this.#streams)
+      if (stream.peer === peer && !stream.current && stream.position) this.#again(stream);
+  }
+
+  close(): void {
+    for (const stream of [...this.#streams]) this.#end(stream);
+  }
+
+  #end(stream: Lasting): void {
+    stream.stopped = true;
+    clearTimeout(stream.timer);
+    this.#streams.delete(stream);
+    stream.current = undefined;
+    stream.handle?.stop();
+  }
+
+  async #start(stream: Lasting, options: CallOptions): Promise<void> {
+    const session = this.#session(stream.peer);
+    if (!session) throw new AlthingError('peer-offline', `${stream.peer} cannot be reached at the moment.`);
+    const opening = {};
+    stream.current = opening;
+    const sink: StreamSink = {
+      next: (value, position) => {
+        if (stream.current !== opening) return;
+        const last = stream.position;
+        if (last && last.run === position.run && position.seq <= last.seq) return;
+        stream.position = position;
+        stream.sink.next(value, position);
+      },
+      error: (error) => {
+        if (stream.current !== opening) return;
+        if (error.code === 'values-missed') stream.sink.error(error);
+        else this.#lost(stream, error);
+      },
+    };
+    try {
+      const after = stream.position;
+      const handle = await session.stream(stream.call, sink, { ...options, ...(after && { after }) });
+      if (stream.current !== opening) {
+        handle.stop();
+        return;
+      }
+      stream.handle = handle;
+      stream.retryMs = firstRetryMs;
+      // Where the run is another one, its count begins anew.
+      if (stream.position?.run !== handle.position.run) stream.position = handle.position;
+    } catch (error) {
+      if (stream.current === opening) stream.current = undefined;
+      throw error;
+    }
+  }
+
+  /** The device or the way to it is gone for now, or the stream has ended for good. */
+  #lost(stream: Lasting, error: AlthingError): void {
+    stream.current = undefined;
+    stream.handle = undefined;
+    if (stream.stopped) return;
+    if (final.has(error.code)) {
+      this.#end(stream);
+      stream.sink.error(error);
+      return;
+    }
+    this.#again(stream);
+  }
+
+  #again(stream: Lasting): void {
+    clearTimeout(stream.timer);
+    // Without a session there is nothing to do: `resume` begins anew.
+    if (stream.stopped || !this.#session(stream.peer)) return;
+    this.#start(stream, { ...(stream.options.cause && { cause: stream.options.cause }) }).catch(
+      (thrown: unknown) => {
+        const error = toAlthingError(thrown);
+        if (stream.stopped || stream.current) return;
+        if (final.has(error.code)) {
+          this.#end(stream);
+          stream.sink.error(error);
+          return;
+        }
+        stream.timer = setTimeout(() => this.#again(stream), stream.retryMs);
+        stream.timer.unref();
+        stream.retryMs = Math.min(stream.retryMs * 2, maxRetryMs);
+      },
+    );
+  }
+}

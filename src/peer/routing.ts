@@ -1,0 +1,161 @@
+/**
+ * The way of an operation: to a Thing exposed here, or over the session with the peer that exposes it; one hop.
+ * Relies on the sessions, the exposed Things and the membership; access is checked where the Thing is.
+ */
+import type { Activity, Role } from '../core/api-shapes.ts';
+import { AlthingError, toAlthingError } from '../core/errors.ts';
+import { type PeerId, parseThingId } from '../core/ids.ts';
+import type { Session } from '../net/session.ts';
+import type {
+  CallOptions,
+  Operation,
+  RequestOperation,
+  StreamHandle,
+  StreamOperation,
+  StreamSink,
+  ThingCall,
+  ThingConnector,
+  ThingServer,
+} from '../thing/operations.ts';
+import type { Cause, InteractionContext } from '../thing/scripting-api.ts';
+import { RemoteStreams } from './remote-streams.ts';
+
+export interface RoutingOptions {
+  readonly self: PeerId;
+  /** The Thing exposed here under this id. */
+  readonly exposed: (id: string) => ThingServer | undefined;
+  /** Whether the fabric knows a Thing of this id. */
+  readonly known: (id: string) => boolean;
+  readonly session: (peer: PeerId) => Session | undefined;
+  readonly roleOf: (peer: PeerId) => Role | undefined;
+  readonly newCause: () => Cause;
+  /** Undefined while nobody listens, so that commands cost nothing more. */
+  readonly activity: () => ((activity: Omit<Activity, 'time'>) => void) | undefined;
+}
+
+const defaultTimeoutMs = 10_000;
+
+/** A local caller's context; the signal is made only for handlers that look at it. */
+class LocalContext implements InteractionContext {
+  readonly peer: PeerId;
+  readonly deadline: number;
+  readonly cause: Cause;
+  readonly uriVariables: Readonly<Record<string, unknown>>;
+  readonly #timeoutMs: number;
+  readonly #given: AbortSignal | undefined;
+  #signal: AbortSignal | undefined;
+
+  constructor(peer: PeerId, call: ThingCall, options: CallOptions, cause: Cause) {
+    this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    this.#given = options.signal;
+    this.peer = peer;
+    this.deadline = Date.now() + this.#timeoutMs;
+    this.cause = cause;
+    this.uriVariables = call.uriVariables ?? {};
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#signal) {
+      const timeout = AbortSignal.timeout(this.#timeoutMs);
+      this.#signal = this.#given ? AbortSignal.any([timeout, this.#given]) : timeout;
+    }
+    return this.#signal;
+  }
+}
+
+/** Every operation of this peer goes through here, and every operation asked of it. */
+export class Routing implements ThingConnector {
+  readonly #options: RoutingOptions;
+  readonly #streams: RemoteStreams;
+  /** What sessions call: the same Things, after the access check. */
+  readonly server: ThingServer;
+
+  constructor(options: RoutingOptions) {
+    this.#options = options;
+    this.#streams = new RemoteStreams(options.session);
+    this.server = {
+      request: (call, context) => this.#serve(call, context, (thing) => thing.request(call, context)),
+      stream: (call, sink, context, after) =>
+        this.#serve(call, context, (thing) => thing.stream(call, sink, context, after)),
+    };
+  }
+
+  async request(call: ThingCall<RequestOperation>, options: CallOptions = {}): Promise<unknown> {
+    const report = this.#options.activity();
+    const cause = options.cause ?? this.#options.newCause();
+    const started = performance.now();
+    const owner = this.#ownerOf(call.thing);
+    const tell = (outcome: string): void =>
+      report?.({ ...said(call), kind: 'command', peer: owner, outcome, rttMs: performance.now() - started });
+    try {
+      const result =
+        owner === this.#options.self
+          ? await this.#local(call).request(call, new LocalContext(owner, call, options, cause))
+          : await this.#sessionWith(owner, call.thing).request(call, { ...options, cause });
+      if (report) tell('ok');
+      return result ?? null;
+    } catch (error) {
+      if (report) tell(toAlthingError(error).code);
+      throw error;
+    }
+  }
+
+  async stream(
+    call: ThingCall<StreamOperation>,
+    sink: StreamSink,
+    options: CallOptions = {},
+  ): Promise<StreamHandle> {
+    const cause = options.cause ?? this.#options.newCause();
+    const owner = this.#ownerOf(call.thing);
+    if (owner === this.#options.self)
+      return this.#local(call).stream(call, sink, new LocalContext(owner, call, options, cause));
+    this.#sessionWith(owner, call.thing);
+    return this.#streams.open(owner, call, sink, { ...options, cause });
+  }
+
+  /** A session has begun: streams from that peer go on. */
+  sessionOpened(peer: PeerId): void {
+    this.#streams.resume(peer);
+  }
+
+  close(): void {
+    this.#streams.close();
+  }
+
+  #ownerOf(thing: string): PeerId {
+    const owner = parseThingId(thing)?.peer;
+    if (owner) return owner;
+    throw new AlthingError('thing-unknown', `"${thing}" is no Thing of this fabric.`);
+  }
+
+  #local(call: ThingCall): ThingServer {
+    const thing = this.#options.exposed(call.thing);
+    if (thing) return thing;
+    throw new AlthingError('thing-unknown', `Nothing exposes ${call.thing} on this device at the moment.`);
+  }
+
+  #sessionWith(owner: PeerId, thing: string): Session {
+    const session = this.#options.session(owner);
+    if (session) return session;
+    if (!this.#options.known(thing))
+      throw new AlthingError('thing-unknown', `No Thing of this fabric has the id ${thing}.`);
+    throw new AlthingError('peer-offline', `The device of ${thing} cannot be reached at the moment.`);
+  }
+
+  async #serve<T>(
+    call: ThingCall<Operation>,
+    context: InteractionContext,
+    run: (thing: ThingServer) => Promise<T>,
+  ): Promise<T> {
+    const role = this.#options.roleOf(context.peer);
+    if (role !== 'admin' && role !== 'member')
+      throw new AlthingError('forbidden', `${context.peer} may not use ${call.thing}: nothing grants it.`);
+    return run(this.#local(call));
+  }
+}
+
+const said = (call: ThingCall): { thing: string; op: string; name?: string } => ({
+  thing: call.thing,
+  op: call.op,
+  ...(call.name === undefined ? {} : { name: call.name }),
+});
