@@ -2,11 +2,12 @@
  * What `npm test` runs: types, lint, unused code, then every test; each step runs even where one before it failed.
  * Relies on the tools in node_modules, under the same Node that runs this file.
  */
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const testFiles = [
@@ -29,10 +30,35 @@ const env = {
 };
 
 /** Runs one tool to its end with its output passed through; true where it succeeded. */
-const succeeds = (command: string, args: readonly string[]): boolean => {
-  const { status, error } = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' });
-  if (error) console.error(`${command} did not start: ${error.message}`);
-  return status === 0;
+const succeeds = (command: string, args: readonly string[]): Promise<boolean> =>
+  finished(spawn(command, args, { cwd: root, env, stdio: 'inherit' }));
+
+const finished = (child: ChildProcess): Promise<boolean> =>
+  new Promise((resolve) => {
+    child.on('error', (error) => {
+      console.error(`${child.spawnfile} did not start: ${error.message}`);
+      resolve(false);
+    });
+    child.on('close', (exitCode) => resolve(exitCode === 0));
+  });
+
+/** The test runner's last word: how many passed and failed. Said again at the end, after the failures themselves. */
+let summary: string[] = [];
+
+const testsSucceed = (): Promise<boolean> => {
+  const child = spawn(process.execPath, testArguments(), {
+    cwd: root,
+    env: { ...env, ...(process.stdout.isTTY && { FORCE_COLOR: '1' }) },
+    stdio: ['inherit', 'pipe', 'inherit'],
+  });
+  createInterface({ input: child.stdout! }).on('line', (line) => {
+    console.log(line);
+    const plain = stripVTControlCharacters(line);
+    if (plain.startsWith('ℹ tests ')) summary = [];
+    if (/^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/.test(plain))
+      summary.push(plain);
+  });
+  return finished(child);
 };
 
 const testArguments = (): string[] => [
@@ -44,19 +70,20 @@ const testArguments = (): string[] => [
   ...testFiles.flatMap((pattern) => globSync(pattern, { cwd: root })).sort(),
 ];
 
-const steps: readonly (readonly [name: string, run: () => boolean])[] = [
+const steps: readonly (readonly [name: string, run: () => Promise<boolean>])[] = [
   ['types', () => succeeds('tsc', ['-p', '.'])],
   ['lint', () => succeeds('biome', ['check', '.'])],
   ['unused', () => succeeds('knip', [])],
-  ['tests', () => succeeds(process.execPath, testArguments())],
+  ['tests', testsSucceed],
 ];
 
 const failed: string[] = [];
 for (const [name, run] of steps) {
   console.log(`\n== ${name}`);
-  if (!run()) failed.push(name);
+  if (!(await run())) failed.push(name);
 }
 if (failed.length > 0) {
-  console.error(`\nFailed: ${failed.join(', ')}.`);
+  console.log(`\n== summary\nFailed: ${failed.join(', ')}.`);
+  for (const line of summary) console.log(line);
   process.exitCode = 1;
 }

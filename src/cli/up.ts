@@ -3,10 +3,11 @@
  * Relies on `peer/`, `gateway/` and the adapters; loads an adapter only where it is used.
  */
 import { flushCompileCache } from 'node:module';
+import type { ScriptHandle } from '../adapters/script/start-script.ts';
+import type { SystemAdapter } from '../adapters/system/system-adapter.ts';
 import type { Logger } from '../core/logger.ts';
 import { startGateway } from '../gateway/server.ts';
-import { createPeer } from '../peer/peer.ts';
-import type { PeerApi } from '../peer/peer-api.ts';
+import { createPeer, type Peer } from '../peer/peer.ts';
 import { homePaths } from '../store/home.ts';
 import type { OptionValues, RunCommand } from './command-table.ts';
 import { parseHostPort } from './host-port.ts';
@@ -23,9 +24,13 @@ export const run: RunCommand = async ({ home, options, out }) => {
   for (const address of options.bootstrap ?? []) parseHostPort(address, '--bootstrap');
   const logger = await createLogger(out);
   const interrupted = interruption();
-  await using running = new AsyncDisposableStack();
   interrupted.addEventListener('abort', () => forceStopLater(logger));
 
+  // Ended from the last to the first. The peer comes before the adapters: their Things are then out of reach for a
+  // while, where the fabric would forget them if the adapters took them back.
+  await using running = new AsyncDisposableStack();
+  const adapters = new Adapters(logger);
+  running.defer(() => adapters.stop());
   const peer = await createPeer({ home, logger, ...peerOptions(options) });
   running.defer(() => peer.stop());
   const gateway = await startGateway(peer, {
@@ -34,9 +39,12 @@ export const run: RunCommand = async ({ home, options, out }) => {
     ...(http && { http: { host: http.host || '127.0.0.1', port: http.port } }),
   });
   running.defer(() => gateway.close());
-  if (options.system !== false) running.defer(await startSystem(peer, logger));
-  running.defer(await startScripts(peer, options.things ?? [], home, logger));
-
+  const started = adapters.start(peer, {
+    system: options.system !== false,
+    scripts: options.things ?? [],
+    home,
+  });
+  await Promise.race([started, aborted(interrupted)]);
   if (!interrupted.aborted) {
     tellReady(peer, { socket: gateway.socket, http: gateway.http }, out);
     // A service is killed more often than it ends, and only an end would write the cache.
@@ -57,34 +65,61 @@ const peerOptions = ({ name, listen, mdns, bootstrap }: OptionValues) => ({
   ...(name !== undefined && { name }),
   ...(listen !== undefined && { listen }),
   ...(mdns !== undefined && { mdns }),
-  ...(bootstrap !== undefined && { bootstrap: [...bootstrap] }),
+  ...(bootstrap !== undefined && { bootstrap }),
 });
 
-const startSystem = async (peer: PeerApi, logger: Logger): Promise<() => Promise<void>> => {
-  const { startSystemAdapter } = await import('../adapters/system/system-adapter.ts');
-  const adapter = await startSystemAdapter(peer.wotFor('program'), { logger });
-  return () => adapter.stop();
-};
+interface AdapterOptions {
+  readonly system: boolean;
+  readonly scripts: readonly string[];
+  /** Kept from the scripts. */
+  readonly home: string;
+}
 
-/** One that fails is told in the log and tried again: it takes neither the peer nor the others along. */
-const startScripts = async (
-  peer: PeerApi,
-  files: readonly string[],
-  home: string,
-  logger: Logger,
-): Promise<() => Promise<void>> => {
-  if (files.length === 0) return async () => {};
-  const { startScript } = await import('../adapters/script/start-script.ts');
-  const wot = peer.wotFor('script');
-  const scripts = await Promise.all(
-    files.map((file) => startScript(wot, file, { logger, protect: [home], keepTrying: true })),
-  );
-  return async () => {
-    await Promise.all(scripts.map((script) => script.stop()));
-  };
-};
+/** What brings Things in: the machine itself, and scripts. */
+class Adapters {
+  readonly #logger: Logger;
+  readonly #starting: Promise<{ stop(): Promise<void> }>[] = [];
 
-const tellReady = (peer: PeerApi, gateway: { socket: string; http: string | null }, out: Output): void => {
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Starts them side by side, and lets the fabric forget Things of earlier runs once all are there. */
+  async start(peer: Peer, { system, scripts, home }: AdapterOptions): Promise<void> {
+    if (system) this.#starting.push(this.#startSystem(peer));
+    const running = scripts.map((file) => this.#startScript(peer, file, home));
+    this.#starting.push(...running);
+    await Promise.all(this.#starting);
+    // What a script has not exposed yet may still be one of its Things: nothing is forgotten then.
+    const states = await Promise.all(running);
+    if (states.every(({ state }) => state === 'running')) await peer.forgetUnexposed();
+  }
+
+  async #startSystem(peer: Peer): Promise<SystemAdapter> {
+    const { startSystemAdapter } = await import('../adapters/system/system-adapter.ts');
+    return startSystemAdapter(peer.wotFor('program', { trusted: true }), { logger: this.#logger });
+  }
+
+  /** A script that fails is told in the log and tried again: it takes neither the peer nor the others along. */
+  async #startScript(peer: Peer, file: string, home: string): Promise<ScriptHandle> {
+    const { startScript } = await import('../adapters/script/start-script.ts');
+    return startScript(peer.wotFor('script'), file, {
+      logger: this.#logger,
+      protect: [home],
+      keepTrying: true,
+    });
+  }
+
+  /** Ends them all. Called after the peer's end, so that taking back their Things fails, as it should. */
+  async stop(): Promise<void> {
+    const ends = await Promise.allSettled(this.#starting.map(async (adapter) => (await adapter).stop()));
+    for (const end of ends)
+      if (end.status === 'rejected')
+        this.#logger.debug({ err: end.reason }, 'an adapter ended after its peer');
+  }
+}
+
+const tellReady = (peer: Peer, gateway: { socket: string; http: string | null }, out: Output): void => {
   const { peer: id, name, fabric, fabricName, role, listen, version } = peer.self();
   out.answer({ ready: true, peer: id, name, fabric, listen, gateway }, () =>
     [

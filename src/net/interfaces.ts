@@ -1,6 +1,6 @@
 /**
  * Which networks this machine is on: a watch over its interfaces, and the order in which addresses are worth trying.
- * Relies on the operating system's list, polled, because Node has no event for it and a poll costs some 0.1 ms.
+ * Relies on the operating system's list, polled, because Node has no event for it and a poll costs well under 0.1 ms.
  */
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';

@@ -44,7 +44,6 @@ class Direction {
     from.on('data', (bytes: Buffer) => this.#hold(bytes));
     from.on('end', () => this.#hold(undefined));
     to.on('drain', () => this.pump());
-    from.on('close', () => clearTimeout(this.#timer));
     to.on('close', () => clearTimeout(this.#timer));
   }
 
@@ -152,23 +151,25 @@ export class TcpProxy implements LineConditions {
   }
 
   #accept(near: Socket): void {
-    // Either end may vanish at any moment: the pair ends together, in `close`.
-    near.on('error', () => {});
     if (this.#refusing) {
       near.resetAndDestroy();
       return;
     }
     const far = connect({ ...this.#target, allowHalfOpen: true, noDelay: true });
-    far.on('error', () => near.resetAndDestroy());
-    near.on('close', () => {
-      this.#pairs.delete(near);
-      far.destroy();
-    });
-    far.on('close', () => near.destroySoon());
     this.#pairs.set(near, {
       far,
       directions: [new Direction(near, far, this), new Direction(far, near, this)],
     });
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      // A reset passes through at once; a regular end travels with the bytes, behind them.
+      one.on('error', () => other.resetAndDestroy());
+      one.on('close', () => {
+        if (other.closed) this.#pairs.delete(near);
+      });
+    }
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { AlthingError } from '../core/errors.ts';
 import { peerIdOf, slugOf, thingIdOf } from '../core/ids.ts';
+import { completeTd } from '../thing/complete-td.ts';
 import { ConsumedThing } from '../thing/consumed-thing.ts';
 import { ExposedThing } from '../thing/exposed-thing.ts';
 import type {
@@ -17,6 +18,7 @@ import type {
 } from '../thing/operations.ts';
 import type { Cause, InteractionContext, ThingFilter, Wot } from '../thing/scripting-api.ts';
 import type { PartialThingDescription, ThingDescription } from '../thing/thing-description.ts';
+import { validateTd } from '../thing/validate-td.ts';
 
 /** The peer as which everything is asked. */
 export const memoryPeer = peerIdOf(new Uint8Array(32).fill(9));
@@ -32,12 +34,13 @@ export class MemoryWot implements Wot, ThingConnector {
       now: Date.now,
       ownContext: () => this.#context({}),
       onExpose: async (thing) => {
-        const own = thing.getThingDescription();
-        const id = this.#freeId(slugOf(own.title));
+        const partial = thing.getThingDescription();
+        const name = this.#freeName(slugOf(partial.title));
+        const id = thingIdOf(memoryPeer, name);
+        const td = completeTd(partial, { id, peer: memoryPeer, name });
+        await validateTd(td);
         this.exposed.set(id, thing);
-        const defaults = { '@context': 'https://www.w3.org/2022/wot/td/v1.1' };
-        const security = { security: 'nosec_sc', securityDefinitions: { nosec_sc: { scheme: 'nosec' } } };
-        return { ...defaults, ...own, ...security, id };
+        return td;
       },
       onDestroy: async (thing) => {
         this.exposed.delete(thing.id);
@@ -85,10 +88,10 @@ export class MemoryWot implements Wot, ThingConnector {
     return thing;
   }
 
-  #freeId(slug: string): string {
-    let id = thingIdOf(memoryPeer, slug);
-    for (let n = 2; this.exposed.has(id); n++) id = thingIdOf(memoryPeer, `${slug}-${n}`);
-    return id;
+  #freeName(slug: string): string {
+    let name = slug;
+    for (let n = 2; this.exposed.has(thingIdOf(memoryPeer, name)); n++) name = `${slug}-${n}`;
+    return name;
   }
 
   #cause(): Cause {

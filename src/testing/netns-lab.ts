@@ -154,7 +154,7 @@ export class Lab {
   /** A host that forwards. */
   async router(name: string): Promise<Router> {
     const router = await this.#withLoopback(new Router(this, name, await this.#namespace(name)));
-    await router.exec('sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
+    await router.exec('sh', ['-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward']);
     return router;
   }
 

@@ -12,6 +12,7 @@ import { waitFor } from './wait-for.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const launcher = join(root, 'bin', 'althing');
+const loopback = '127.0.0.1:0';
 const keptStderrSize = 256 * 1024;
 const keptLines = 10_000;
 const startTimeoutMs = 20_000;
@@ -77,19 +78,20 @@ export class ProcessLab {
   }
 
   /**
-   * A new home in a temporary directory, removed by `close`. Its configuration keeps whatever runs on it off the
-   * network; the options of `up` come before it.
+   * A new home in a temporary directory, removed by `close`. Its configuration keeps whatever runs on it on loopback,
+   * `join` included, unless `loopbackOnly` is false: that is for network namespaces only.
    */
-  async makeHome(): Promise<string> {
+  async makeHome({ loopbackOnly = true } = {}): Promise<string> {
     const home = await mkdtemp(join(tmpdir(), 'althing-lab-'));
     this.#homes.push(home);
-    await writeFile(join(home, 'config.yaml'), 'mdns: false\n');
+    if (loopbackOnly) await writeFile(join(home, 'config.yaml'), `listen: ${loopback}\n`);
     return home;
   }
 
   /** Starts a peer and resolves when it is ready. Rejects with its stderr where it ends or never gets ready. */
   async startPeer(options: PeerOptions = {}): Promise<LabPeer> {
-    const peer = new LabPeer(this, options.home ?? (await this.makeHome()), options);
+    const home = options.home ?? (await this.makeHome({ loopbackOnly: options.listen === undefined }));
+    const peer = new LabPeer(this, home, options);
     await peer.start();
     return peer;
   }
@@ -250,7 +252,7 @@ export class LabPeer {
 
   /** Starts the process and waits for its ready line. */
   async start(): Promise<void> {
-    const { name, listen = '127.0.0.1:0', mdns = false, system = false, args = [] } = this.#options;
+    const { name, listen = loopback, mdns = false, system = false, args = [] } = this.#options;
     const flags = ['--json', '--listen', listen];
     if (name !== undefined) flags.push('--name', name);
     if (!mdns) flags.push('--no-mdns');

@@ -26,6 +26,7 @@ const seenAs = async (client: Host, server: Host, address: string): Promise<stri
   const dial = `require('node:net').connect({ host: '${address}', port: 7000, timeout: 1000 })
     .on('connect', () => process.exit(0)).on('error', () => process.exit(1)).on('timeout', () => process.exit(1))`;
   const listener = server.spawn(process.execPath, ['-e', listen], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const closed = once(listener, 'close');
   let said = '';
   listener.stdout?.on('data', (text) => {
     said += text;
@@ -33,7 +34,7 @@ const seenAs = async (client: Host, server: Host, address: string): Promise<stri
   await waitFor(() => said.startsWith('listening'), { what: 'the listener' });
   try {
     await client.exec(process.execPath, ['-e', dial]);
-    await once(listener, 'close');
+    await closed;
     return said.split('\n')[1] ?? '';
   } catch {
     // The client could not connect: that is the answer.

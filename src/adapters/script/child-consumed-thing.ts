@@ -14,6 +14,7 @@ import type {
   Subscription,
 } from '../../thing/scripting-api.ts';
 import type { ThingDescription } from '../../thing/thing-description.ts';
+import { type Carried, carried, carry } from './carried-value.ts';
 import type { ChildStreams } from './child-streams.ts';
 import type { ChildLink } from './child-wot.ts';
 import { jsonInput } from './json-value.ts';
@@ -111,13 +112,12 @@ export class ChildConsumedThing implements ConsumedThing {
     name?: string,
     input?: unknown,
   ): Promise<unknown> {
-    const value = await jsonInput(input);
     const params = {
       consumed: this.#consumed,
       use,
       ...(name !== undefined && { name }),
-      ...(value !== undefined && { value }),
       options: wireOptions(options),
+      ...carry(await jsonInput(input)),
     };
     return this.#link.request({ op: 'use', params }, options?.signal);
   }
@@ -139,9 +139,12 @@ export class ChildConsumedThing implements ConsumedThing {
   }
 
   #outputs(result: unknown): Map<string, InteractionOutput> {
-    const entries = Object.entries(result as Record<string, unknown>);
+    const entries = Object.entries(result as Record<string, Carried>);
     return new Map(
-      entries.map(([name, value]) => [name, new InteractionOutput(value, this.#td.properties?.[name])]),
+      entries.map(([name, value]) => [
+        name,
+        new InteractionOutput(carried(value), this.#td.properties?.[name]),
+      ]),
     );
   }
 }

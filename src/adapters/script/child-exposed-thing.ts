@@ -14,6 +14,7 @@ import type {
   SubscriptionHandler,
 } from '../../thing/scripting-api.ts';
 import type { ThingDescription } from '../../thing/thing-description.ts';
+import { carried, carry } from './carried-value.ts';
 import type { ChildLink } from './child-wot.ts';
 import { jsonInput, jsonValue } from './json-value.ts';
 import type { HandlerKind, HostRequest } from './script-messages.ts';
@@ -23,6 +24,9 @@ type Affordances = 'properties' | 'actions' | 'events';
 
 const affordancesOf = (kind: HandlerKind): Affordances =>
   kind.endsWith('Property') ? 'properties' : kind === 'invokeAction' ? 'actions' : 'events';
+
+const unsupported = (name: string, what: string): AlthingError =>
+  new AlthingError('operation-unsupported', `The property "${name}" is ${what}: it takes no such handler.`);
 
 /** A Thing that the script offers. */
 export class ChildExposedThing implements ExposedThing {
@@ -105,13 +109,11 @@ export class ChildExposedThing implements ExposedThing {
   }
 
   /** Runs the handler that the host asks for; the result is plain data. */
-  async call(
-    { handler, name, value, context }: HostRequest['params'],
-    signal: AbortSignal,
-  ): Promise<unknown> {
+  async call(params: HostRequest['params'], signal: AbortSignal): Promise<unknown> {
+    const { handler, name, context } = params;
     const run = this.#handlers.get(`${handler} ${name}`);
     if (!run) throw new AlthingError('handler-missing', `The script has no handler for ${name}.`);
-    return jsonInput(await run(value, { ...context, signal }));
+    return jsonInput(await run(carried(params), { ...context, signal }));
   }
 
   #set(kind: HandlerKind, name: string, handler: Handler): this {
@@ -120,6 +122,11 @@ export class ChildExposedThing implements ExposedThing {
         'affordance-unknown',
         `"${this.title}" has no "${name}" among its ${affordancesOf(kind)}: add it to the Thing Description.`,
       );
+    const { readOnly, writeOnly, observable } = this.#td.properties?.[name] ?? {};
+    if (kind === 'readProperty' && writeOnly === true) throw unsupported(name, 'write-only');
+    if (kind === 'writeProperty' && readOnly === true) throw unsupported(name, 'read-only');
+    if ((kind === 'observeProperty' || kind === 'unobserveProperty') && observable !== true)
+      throw unsupported(name, 'not observable');
     const key = `${kind} ${name}`;
     if (!this.#handlers.has(key))
       this.#link.notify({ topic: 'handler', params: { thing: this.#thing, handler: kind, name } });
@@ -139,7 +146,7 @@ export class ChildExposedThing implements ExposedThing {
     if (!this.#exposed) return;
     // A value is taken as it is now, in the order of the calls; only a function has to be waited for.
     const value = typeof data === 'function' ? await jsonInput(data) : jsonValue(data);
-    const params = { thing: this.#thing, what, name, ...(value !== undefined && { value }) };
+    const params = { thing: this.#thing, what, name, ...carry(value) };
     await this.#link.request({ op: 'emit', params });
   }
 }

@@ -4,6 +4,7 @@
  */
 import { AlthingError } from '../../core/errors.ts';
 import type { ErrorListener, Subscription } from '../../thing/scripting-api.ts';
+import { carried } from './carried-value.ts';
 import type { ChildLink } from './child-wot.ts';
 import type { ChildRequest, HostNotice } from './script-messages.ts';
 
@@ -62,7 +63,7 @@ export class ChildStreams {
     const entry = this.#streams.get(notice.params.stream);
     // Stopped already: the stop and the notice crossed.
     if (!entry) return;
-    if (notice.topic === 'value') this.#deal(notice.params.stream, entry, notice.params.value);
+    if (notice.topic === 'value') this.#deal(notice.params.stream, entry, carried(notice.params));
     else {
       const { stream, code, message, details } = notice.params;
       if (code !== 'values-missed') this.#end(stream, entry);

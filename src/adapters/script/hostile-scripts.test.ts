@@ -84,7 +84,7 @@ test('a kill of itself', (t) =>
 
 const emitter = (body: string) => `
   export default async (wot) => {
-    const thing = await wot.produce({ title: 'Siren', events: { sound: { data: { type: 'integer' } } } });
+    const thing = await wot.produce({ title: 'Siren', actions: { start: {} }, events: { sound: { data: { type: 'integer' } } } });
     await thing.expose();
     ${body}
   };`;
@@ -100,13 +100,12 @@ test('a burst of events that is waited for arrives in order and in full', async 
   const lab = new ScriptLab(t);
   await lab.start(
     emitter(`
-      thing.setEventSubscribeHandler('sound', () => {
-        setImmediate(async () => { for (let i = 0; i < 1500; i++) await thing.emitEvent('sound', i); });
-      });`),
+      thing.setActionHandler('start', async () => { for (let i = 0; i < 1500; i++) await thing.emitEvent('sound', i); });`),
   );
   const heard: unknown[] = [];
   const thing = await lab.wot.consume('siren');
   await thing.subscribeEvent('sound', async (data) => void heard.push(await data.value()));
+  await thing.invokeAction('start');
   await waitFor(() => heard.length === 1500, { what: () => `${heard.length} of 1500 events` });
   assert.deepEqual(
     heard,
@@ -139,7 +138,7 @@ test('memory outside the heap', (t) =>
 test('bytes on the channel that are no messages', (t) =>
   contained(
     new ScriptLab(t),
-    `process.getBuiltinModule('fs').writeSync(3, Buffer.from([0, 0, 0, 1, 0x63])); setInterval(() => {}, 1000);`,
+    `process.getBuiltinModule('fs').writeSync(3, Buffer.from([0, 0, 0, 1, 0x7b])); setInterval(() => {}, 1000);`,
     'broke-protocol',
   ));
 

@@ -15,7 +15,7 @@ const code = (expected: string) => (error: unknown) =>
 
 test('messages arrive whole and in order, however the stream is cut', () => {
   const message = fc.record(
-    { id: fc.nat(), text: fc.string({ maxLength: 50 }), bytes: fc.uint8Array() },
+    { id: fc.nat(), text: fc.string({ maxLength: 50 }), json: fc.jsonValue() },
     { noNullPrototype: true },
   );
   fc.assert(
@@ -27,7 +27,7 @@ test('messages arrive whole and in order, however the stream is cut', () => {
         reader.push(wire.subarray(at, at + size));
         out.push(...all(reader));
       }
-      assert.deepEqual(out, messages);
+      assert.deepEqual(out, JSON.parse(JSON.stringify(messages)));
     }),
   );
 });
@@ -39,12 +39,12 @@ test('a message above the limit is refused by its length alone, before it has ar
   assert.throws(() => encodeFrame({ text: 'x'.repeat(limit) }, limit), code('value-too-large'));
 });
 
-test('bytes that are no CBOR are refused', () => {
+test('bytes that are no JSON are refused', () => {
   const reader = new FrameReader(limit);
   reader.push(Uint8Array.of(0, 0, 0, 2, 0xff, 0xff));
   assert.throws(() => reader.next(), code('protocol-error'));
 });
 
-test('what CBOR cannot carry is refused when it is sent', () => {
-  assert.throws(() => encodeFrame({ value: () => 1 }, limit), code('value-invalid'));
+test('what JSON cannot carry is refused when it is sent', () => {
+  assert.throws(() => encodeFrame({ value: 1n }, limit), code('value-invalid'));
 });

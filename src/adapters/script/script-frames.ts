@@ -1,17 +1,18 @@
 /**
- * Messages on the pipe between host and child: a 4-byte big-endian length, then one CBOR value.
- * Relies on `core/codec.ts`; a length above the limit is refused before its bytes are kept.
+ * Messages on the pipe between host and child: a 4-byte big-endian length, then one JSON value in UTF-8.
+ * Relies on JSON, so that the child needs no library; a length above the limit is refused before its bytes are kept.
  */
-import { decode, encode } from '../../core/codec.ts';
+import { utf8 } from '../../core/bytes.ts';
 import { AlthingError } from '../../core/errors.ts';
 
 const headerBytes = 4;
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** A message as a frame. Throws `value-too-large` above `maxBytes`, `value-invalid` for what CBOR cannot carry. */
+/** A message as a frame. Throws `value-too-large` above `maxBytes`, `value-invalid` for what JSON cannot carry. */
 export const encodeFrame = (message: object, maxBytes: number): Uint8Array => {
   let body: Uint8Array;
   try {
-    body = encode(message);
+    body = utf8(JSON.stringify(message));
   } catch (error) {
     throw new AlthingError('value-invalid', `The value is not plain data: ${(error as Error).message}`, {
       cause: error,
@@ -45,7 +46,7 @@ export class FrameReader {
     this.#held += chunk.length;
   }
 
-  /** The next whole message, or undefined. Throws `value-too-large`, and `protocol-error` for bad CBOR. */
+  /** The next whole message, or undefined. Throws `value-too-large`, and `protocol-error` for bad JSON. */
   next(): unknown {
     if (this.#held < headerBytes) return undefined;
     const head = this.#peek(headerBytes);
@@ -58,7 +59,7 @@ export class FrameReader {
     const first = this.#chunks[0]!;
     if (first.length === frame.length) this.#chunks.shift();
     else this.#chunks[0] = first.subarray(frame.length);
-    return decode(frame.subarray(headerBytes));
+    return parse(frame.subarray(headerBytes));
   }
 
   /** The first `size` bytes in one piece; joins chunks only when a frame spans them. */
@@ -71,3 +72,13 @@ export class FrameReader {
     return first.subarray(0, size);
   }
 }
+
+const parse = (body: Uint8Array): unknown => {
+  try {
+    return JSON.parse(decoder.decode(body));
+  } catch (error) {
+    throw new AlthingError('protocol-error', `A message is not JSON: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+};

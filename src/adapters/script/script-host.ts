@@ -3,8 +3,15 @@
  * Relies on the link for order, credit and limits, and on messages having been checked.
  */
 import { AlthingError, toAlthingError } from '../../core/errors.ts';
-import type { ConsumedThing, InteractionOptions, Subscription, Wot } from '../../thing/scripting-api.ts';
+import type {
+  ConsumedThing,
+  InteractionOptions,
+  InteractionOutput,
+  Subscription,
+  Wot,
+} from '../../thing/scripting-api.ts';
 import type { ThingDescription } from '../../thing/thing-description.ts';
+import { type Carried, carried, carry } from './carried-value.ts';
 import type { ScriptLink } from './script-link.ts';
 import {
   type ChildNotice,
@@ -46,7 +53,7 @@ export class ScriptHost {
   }
 
   /** Does what the script asks. Throws every code that the peer's Scripting API gives. */
-  request(request: ChildRequest, signal: AbortSignal): Promise<unknown> {
+  async request(request: ChildRequest, signal: AbortSignal): Promise<unknown> {
     switch (request.op) {
       case 'produce':
         return this.#produce(request.params);
@@ -59,7 +66,7 @@ export class ScriptHost {
       case 'describe':
         return this.#describe(request.params.thing);
       case 'discover':
-        return Promise.resolve(this.#wot.discover(request.params.filter));
+        return this.#wot.discover(request.params.filter);
       case 'consume':
         return this.#consume(request.params);
       case 'use':
@@ -74,10 +81,18 @@ export class ScriptHost {
   /** Takes the script's notices about handlers, credit and released Things. */
   notice(notice: ChildNotice): void {
     if (notice.topic === 'handler') {
-      const { thing, handler, name } = notice.params;
-      this.#thing(thing).setHandler(handler, name);
+      this.#setHandler(notice.params);
     } else if (notice.topic === 'credit') this.#credit(notice.params.stream, notice.params.count);
     else if (notice.topic === 'release') this.#consumed.delete(notice.params.consumed);
+  }
+
+  #setHandler({ thing, handler, name }: Extract<ChildNotice, { topic: 'handler' }>['params']): void {
+    try {
+      this.#things.get(thing)?.setHandler(handler, name);
+    } catch (error) {
+      // The child has checked the same before; a Thing destroyed meanwhile needs no handler.
+      if (toAlthingError(error).code === 'internal') throw error;
+    }
   }
 
   /** The run has ended: its subscriptions stop, its Things wait for the next run. */
@@ -120,7 +135,8 @@ export class ScriptHost {
     await this.#kept.remove(thing);
   }
 
-  async #emit({ thing, what, name, value }: Params<'emit'>): Promise<void> {
+  async #emit({ thing, what, name, ...rest }: Params<'emit'>): Promise<void> {
+    const value = carried(rest);
     const { exposed } = this.#thing(thing);
     if (what === 'property') await exposed.emitPropertyChange(name, value);
     else await exposed.emitEvent(name, value);
@@ -157,10 +173,11 @@ export class ScriptHost {
   }
 
   async #use(
-    { consumed, use, name = '', value, options }: Params<'use'>,
+    { consumed, use, name = '', options, ...rest }: Params<'use'>,
     signal: AbortSignal,
   ): Promise<unknown> {
     const thing = this.#consumedThing(consumed);
+    const value = carried(rest);
     const how = interactionOptions(options, signal);
     switch (use) {
       case 'readproperty':
@@ -233,7 +250,7 @@ export class ScriptHost {
     stream.credit--;
     this.#tell(stream, {
       topic: 'value',
-      params: { stream: number, ...(value !== undefined && { value }) },
+      params: { stream: number, ...carry(value) },
     });
   }
 
@@ -277,10 +294,8 @@ const missedError = (missed: number): AlthingError =>
     details: { missed },
   });
 
-const values = async (
-  outputs: Map<string, { value(): Promise<unknown> }>,
-): Promise<Record<string, unknown>> => {
-  const entries = [...outputs].map(async ([name, output]) => [name, await output.value()] as const);
+const values = async (outputs: Map<string, InteractionOutput>): Promise<Record<string, Carried>> => {
+  const entries = [...outputs].map(async ([name, output]) => [name, carry(await output.value())] as const);
   return Object.fromEntries(await Promise.all(entries));
 };
 

@@ -4,6 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { AlthingError, isErrorCode, toAlthingError } from '../../core/errors.ts';
+import { carried, carry } from './carried-value.ts';
 import { encodeFrame, FrameReader } from './script-frames.ts';
 import { channelLimits, type Message } from './script-messages.ts';
 
@@ -203,7 +204,7 @@ export class ScriptLink<
       if (!open) throw new AlthingError('protocol-error', 'An answer to nothing that was asked.');
       this.#open.delete(message.id);
       open.forget();
-      if (message.kind === 'result') open.resolve(message.value);
+      if (message.kind === 'result') open.resolve(carried(message));
       else {
         const { code, message: text, details } = message;
         open.reject(new AlthingError(code, text, details ? { details } : {}));
@@ -220,7 +221,7 @@ export class ScriptLink<
     const controller = new AbortController();
     this.#serving.set(id, controller);
     this.#options.onRequest(request, controller.signal).then(
-      (value) => this.#answer(id, controller, value === undefined ? {} : { value }),
+      (value) => this.#answer(id, controller, value),
       (error: unknown) => this.#fail(id, controller, error),
     );
   }
@@ -233,10 +234,10 @@ export class ScriptLink<
     this.#fail(id, controller, cancelled());
   }
 
-  #answer(id: number, controller: AbortController, result: { value?: unknown }): void {
+  #answer(id: number, controller: AbortController, value: unknown): void {
     if (this.#serving.get(id) !== controller) return;
     try {
-      this.#send({ kind: 'result', id, ...result });
+      this.#send({ kind: 'result', id, ...carry(value) });
       this.#serving.delete(id);
     } catch (error) {
       this.#fail(id, controller, error);

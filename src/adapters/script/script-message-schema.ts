@@ -44,16 +44,19 @@ const use = v.picklist([
   'cancelaction',
 ]);
 
-const value = v.exactOptional(v.unknown());
+const carried = {
+  value: v.exactOptional(v.unknown()),
+  bytes: v.exactOptional(v.pipe(v.string(), v.base64())),
+};
 const requestParams = {
   produce: v.strictObject({ td: v.looseObject({ title: v.pipe(v.string(), v.maxLength(1024)) }) }),
   expose: v.strictObject({ thing: number }),
   destroy: v.strictObject({ thing: number }),
-  emit: v.strictObject({ thing: number, what, name, value }),
+  emit: v.strictObject({ thing: number, what, name, ...carried }),
   describe: v.strictObject({ thing: text }),
   discover: v.strictObject({ filter: v.exactOptional(filter) }),
   consume: v.strictObject({ td: v.union([text, record]) }),
-  use: v.strictObject({ consumed: number, use, name: v.exactOptional(name), value, options }),
+  use: v.strictObject({ consumed: number, use, name: v.exactOptional(name), options, ...carried }),
   open: v.strictObject({ consumed: number, stream: number, what, name, options }),
   close: v.strictObject({ stream: number }),
 };
@@ -106,7 +109,7 @@ const schema = v.variant('kind', [
     notice('credit'),
     notice('release'),
   ]),
-  v.strictObject({ kind: v.literal('result'), id: number, value }),
+  v.strictObject({ kind: v.literal('result'), id: number, ...carried }),
   v.strictObject({
     kind: v.literal('failure'),
     id: number,

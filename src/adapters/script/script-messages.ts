@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../../core/errors.ts';
 import type { Cause, ThingFilter } from '../../thing/scripting-api.ts';
 import type { PartialThingDescription, ThingDescription } from '../../thing/thing-description.ts';
+import type { Carried } from './carried-value.ts';
 
 /** Limits of the channel between host and child. */
 export const channelLimits = {
@@ -59,13 +60,13 @@ export type ChildRequest =
   | { op: 'produce'; params: { td: PartialThingDescription } }
   | { op: 'expose'; params: { thing: number } }
   | { op: 'destroy'; params: { thing: number } }
-  | { op: 'emit'; params: { thing: number; what: 'property' | 'event'; name: string; value?: unknown } }
+  | { op: 'emit'; params: { thing: number; what: 'property' | 'event'; name: string } & Carried }
   | { op: 'describe'; params: { thing: string } }
   | { op: 'discover'; params: { filter?: ThingFilter } }
   | { op: 'consume'; params: { td: ThingDescription | string } }
   | {
       op: 'use';
-      params: { consumed: number; use: UseOperation; name?: string; value?: unknown; options: WireOptions };
+      params: { consumed: number; use: UseOperation; name?: string; options: WireOptions } & Carried;
     }
   | {
       op: 'open';
@@ -99,24 +100,23 @@ export interface HostRequest {
     thing: number;
     handler: HandlerKind;
     name: string;
-    value?: unknown;
     context: { peer: string; deadline: number; cause: Cause; uriVariables: Record<string, unknown> };
-  };
+  } & Carried;
 }
 
 /** Notices of the host. */
 export type HostNotice =
   | { topic: 'ping'; params: Record<string, never> }
-  | { topic: 'value'; params: { stream: number; value?: unknown } }
+  | { topic: 'value'; params: { stream: number } & Carried }
   | {
       topic: 'stream-error';
       params: { stream: number; code: ErrorCode; message: string; details?: Record<string, unknown> };
     };
 
-/** One message; `Request` and `Notice` are those of the side that sends it. An absent `value` is `undefined`. */
+/** One message; `Request` and `Notice` are those of the side that sends it. */
 export type Message<Request, Notice> =
   | ({ kind: 'request'; id: number } & Request)
-  | { kind: 'result'; id: number; value?: unknown }
+  | ({ kind: 'result'; id: number } & Carried)
   | { kind: 'failure'; id: number; code: ErrorCode; message: string; details?: Record<string, unknown> }
   | { kind: 'cancel'; id: number }
   | ({ kind: 'notice' } & Notice);

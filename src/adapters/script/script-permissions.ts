@@ -47,7 +47,15 @@ export const nodeFlags = (file: string, { protect, heapMib }: ScriptPermissions)
   // SQLite opens files past the permission model: measured on Node 24.
   '--no-experimental-sqlite',
   `--max-old-space-size=${heapMib}`,
+  ...typescriptFlags(file),
 ];
+
+/** Scripts written for other runners use enums too, which Node only strips out when it is told to transform. */
+const typescriptFlags = (file: string): string[] => {
+  const flag = '--experimental-transform-types';
+  const wanted = file.endsWith('ts') && process.allowedNodeEnvironmentFlags.has(flag);
+  return wanted ? [flag, '--disable-warning=ExperimentalWarning'] : [];
+};
 
 /** What a script sees of the environment: language, time zone and certificates, no secrets and no Node options. */
 export const scriptEnvironment = (from: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
@@ -79,17 +87,14 @@ const realpath = (path: string): string => {
   }
 };
 
-/** Althing's own files that the child loads. */
+/** Althing's own files that the child loads; it uses no library. */
 const ownFiles = (): string[] => {
   const source = dirname(dirname(dirname(childEntry)));
-  const codec = fileURLToPath(import.meta.resolve('cborg'));
-  const packageRoot = codec.slice(0, codec.lastIndexOf(`${sep}cborg${sep}`));
   return [
     join(dirname(childEntry), sep),
     join(source, 'core', sep),
     join(source, 'thing', sep),
     join(dirname(source), 'package.json'),
-    join(packageRoot, 'cborg', sep),
   ];
 };
 

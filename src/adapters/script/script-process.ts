@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { AlthingError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -86,6 +87,7 @@ export class ScriptRun {
     });
     const entryAndFile = [childEntry, file];
     this.#child = spawn(process.execPath, [...nodeFlags(file, limits), ...entryAndFile], {
+      cwd: dirname(file),
       env: scriptEnvironment(process.env),
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       windowsHide: true,

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { AlthingError } from '../../core/errors.ts';
 import type { ExposedThing, InteractionContext, Wot } from '../../thing/scripting-api.ts';
 import type { PartialThingDescription, ThingDescription } from '../../thing/thing-description.ts';
+import { carry } from './carried-value.ts';
 import type { HandlerKind, HostRequest } from './script-messages.ts';
 
 const maxThings = 1000;
@@ -120,7 +121,7 @@ export class ScriptThing {
     if (!carrier.handlers.has(`${handler} ${name}`))
       throw new AlthingError('handler-missing', `The script has set no handler for "${name}".`);
     const context = { peer, deadline, cause, uriVariables: { ...uriVariables } };
-    const params = { thing: carrier.thing, handler, name, context, ...(value !== undefined && { value }) };
+    const params = { thing: carrier.thing, handler, name, context, ...carry(value) };
     return carrier.call(params, signal);
   }
 

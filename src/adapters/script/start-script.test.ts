@@ -86,7 +86,8 @@ test('a default export gets wot, and startScript waits for it', async (t) => {
   const lab = new ScriptLab(t);
   await lab.start(
     `export default async (wot) => {
-      const degrees: number = 21;
+      enum Degrees { Low = 18, Room = 21 }
+      const degrees: number = Degrees.Room;
       const thing = await wot.produce({ title: 'Thermometer', properties: { degrees: { type: 'number', readOnly: true } } });
       thing.setPropertyReadHandler('degrees', () => degrees);
       await thing.expose();
@@ -155,6 +156,24 @@ test('a script consumes Things of others: reads, writes, invokes, observes, disc
   });
 });
 
+test('bytes go both ways where the content type is binary', async (t) => {
+  const lab = new ScriptLab(t);
+  await lab.start(
+    `export default async (wot) => {
+      let image = Buffer.from([1, 2, 255]);
+      const forms = [{ href: '', contentType: 'image/png' }];
+      const thing = await wot.produce({ title: 'Camera', properties: { image: { forms } } });
+      thing.setPropertyReadHandler('image', () => image);
+      thing.setPropertyWriteHandler('image', async (input) => { image = new Uint8Array(await input.arrayBuffer()).reverse(); });
+      await thing.expose();
+    };`,
+  );
+  const camera = await lab.wot.consume('camera');
+  assert.deepEqual(await (await camera.readProperty('image')).value(), Uint8Array.of(1, 2, 255));
+  await camera.writeProperty('image', Uint8Array.of(7, 8));
+  assert.deepEqual(await (await camera.readProperty('image')).value(), Uint8Array.of(8, 7));
+});
+
 test('a missing file, and one that is no script, are bad input', async (t) => {
   const lab = new ScriptLab(t);
   await assert.rejects(lab.start('', {}, 'notes.txt'), fails('bad-input'));
@@ -193,6 +212,33 @@ test('a script that crashes keeps its Things: they fail clearly, and answer agai
   assert.notEqual(after, before);
   assert.equal(lab.wot.exposed.size, 1);
   await waitFor(() => lab.lines.includes(`observed in ${after}`), { what: 'the observer being told again' });
+});
+
+test('a default export that never returns is waited for only so long, and is restarted when it fails', async (t) => {
+  const lab = new ScriptLab(t);
+  await lab.start(
+    `export default async () => { for (;;) { await new Promise((go) => setTimeout(go, 300)); process.exit(1); } };`,
+    { startTimeoutMs: 50 },
+  );
+  await waitFor(() => lab.failures.length >= 2, { what: 'two failures' });
+  assert.notEqual(lab.failures[0]?.restartMs, null);
+});
+
+test('a handler for what a property does not allow is refused where it is set', async (t) => {
+  const lab = new ScriptLab(t);
+  await lab.start(
+    `export default async (wot) => {
+      const thing = await wot.produce({ title: 'Gauge', properties: { level: { type: 'number', readOnly: true } } });
+      const attempt = (act) => { try { act(); } catch (error) { console.log(error.code); } };
+      attempt(() => thing.setPropertyWriteHandler('level', () => {}));
+      attempt(() => thing.setPropertyObserveHandler('level', () => {}));
+      attempt(() => thing.setActionHandler('empty', () => {}));
+      await thing.expose();
+    };`,
+  );
+  await waitFor(() => lab.lines.length === 3, { what: 'three refusals' });
+  assert.deepEqual(lab.lines, ['operation-unsupported', 'operation-unsupported', 'affordance-unknown']);
+  assert.deepEqual(lab.failures, []);
 });
 
 test('Things that a later run no longer produces are destroyed once it is healthy', async (t) => {

@@ -100,6 +100,8 @@ class SupervisedScript implements ScriptHandle {
   #state: ScriptState = 'starting';
   #run: ScriptRun | undefined;
   #failures = 0;
+  /** Whether `startScript` has resolved: from then on failures are only told. */
+  #handedOver = false;
   #timer: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -143,7 +145,10 @@ class SupervisedScript implements ScriptHandle {
       await this.stop();
       throw cancelled(this.script);
     }
-    if (first === undefined || keepTrying) return;
+    if (first === undefined || keepTrying) {
+      this.#handedOver = true;
+      return;
+    }
     await this.stop();
     throw new AlthingError(
       'script-failed',
@@ -212,9 +217,8 @@ class SupervisedScript implements ScriptHandle {
   }
 
   #failed({ reason, code, message }: RunEnd, ranMs: number): void {
-    const firstRunFailed = this.#state === 'starting' && this.#failures === 0;
     this.#failures = ranMs >= this.#restart.healthyMs ? 1 : this.#failures + 1;
-    const again = !firstRunFailed || this.#options.keepTrying === true;
+    const again = this.#handedOver || this.#options.keepTrying === true;
     const restartMs = again ? restartDelayMs(this.#failures, this.#restart) : null;
     this.#state = 'waiting';
     this.#logger.error({ reason, code, restartMs }, `The script failed: ${message}.`);
