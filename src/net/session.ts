@@ -67,7 +67,15 @@ export class Session {
     this.#outgoing = new OutgoingCalls(frames);
     frames.onDrain = () => this.#incoming.drained();
     frames.onClose = (reason) => this.#ended(reason);
-    frames.handle((frame) => this.#dispatch(frame));
+  }
+
+  /** Begins to listen: call it once all that will be told is ready to hear. */
+  start(): void {
+    if (this.#frames.closed) {
+      this.#ended(undefined);
+      return;
+    }
+    this.#frames.handle((frame) => this.#dispatch(frame));
     this.#watch();
     this.#ping();
   }

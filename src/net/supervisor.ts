@@ -215,6 +215,7 @@ export class Supervisor {
       target.lastSeen = performance.now();
     }
     this.#options.opened(session, existing === undefined);
+    session.start();
   }
 
   /** Both ends must choose alike: young doubles by who dialled, otherwise the newer. */

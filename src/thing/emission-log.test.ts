@@ -103,9 +103,11 @@ test('a sink that throws is removed and told of in the log; the others go on', (
 
 test('a sink that emits while it is called disturbs nobody’s order', () => {
   const log = newLog();
+  const ends: unknown[] = [];
   const echo: StreamSink = {
     next: (value) => {
       if ((value as number) < 5) log.append((value as number) + 1, 1);
+      ends.push(value);
     },
     error: nothing,
   };
@@ -117,6 +119,7 @@ test('a sink that emits while it is called disturbs nobody’s order', () => {
   log.append(1, 1);
   assert.deepEqual(first.values, [1, 2, 3, 4, 5]);
   assert.deepEqual(last.values, [1, 2, 3, 4, 5]);
+  assert.deepEqual(ends, [1, 2, 3, 4, 5]);
 });
 
 test('closing ends every stream once, with the error', () => {

@@ -9,7 +9,7 @@ import type { ActionStatus, InteractionContext } from './scripting-api.ts';
 const ask = (
   thing: ExposedThing,
   op: RequestOperation,
-  rest: Partial<ThingCall> = {},
+  rest: Partial<ThingCall<RequestOperation>> = {},
   context = labContext(),
 ) => thing.request({ thing: thing.id, op, ...rest }, context);
 

@@ -127,15 +127,19 @@ test('destroying ends every stream', async () => {
   );
 });
 
-test('what is emitted cannot be changed afterwards', async () => {
+test('what is emitted cannot be changed afterwards, not even before its turn', async () => {
   const thing = labThing({ title: 'T', events: { e: { data: { type: 'object' } } } });
-  const first = await open(thing, 'subscribeevent', 'e', new RecordingSink());
-  const value = { a: 1 };
-  await thing.emitEvent('e', value);
-  value.a = 2;
+  const first = { a: 1 };
+  const second = { b: 1 };
+  // The first waits for the schemas to be compiled.
+  const waiting = thing.emitEvent('e', first);
+  first.a = 2;
+  await waiting;
+  await thing.emitEvent('e', second);
+  second.b = 2;
   const sink = new RecordingSink();
-  await open(thing, 'subscribeevent', 'e', sink, { after: first.position });
-  assert.deepEqual(sink.values, [{ a: 1 }]);
+  await open(thing, 'subscribeevent', 'e', sink, { after: { run: 'id-1', seq: 0 } });
+  assert.deepEqual(sink.values, [{ a: 1 }, { b: 1 }]);
 });
 
 test('a read that hangs delays later emissions without end neither in time nor in number', async () => {
