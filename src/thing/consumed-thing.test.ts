@@ -82,7 +82,21 @@ test('actions are invoked, and long-running ones followed', async () => {
   assert.equal((await thing.queryAction('sunrise', started.id)).status, 'cancelled');
 });
 
-test('listeners get values until they stop, each its own copy', async () => {
+test('each listener gets a copy of its own', async () => {
+  const { connector, sink } = recorder();
+  const thing = new ConsumedThing(td, connector);
+  let got: { a: number } | undefined;
+  await thing.observeProperty('on', async (data) => {
+    got = (await data.value()) as { a: number };
+  });
+  const shared = { a: 1 };
+  sink().next(shared, { run: 'r', seq: 1 });
+  await new Promise(setImmediate);
+  got!.a = 2;
+  assert.deepEqual(shared, { a: 1 });
+});
+
+test('listeners get values until they stop', async () => {
   const { exposed, thing } = connected();
   const seen: unknown[] = [];
   const one = await thing.observeProperty('level', async (data) => void seen.push(await data.value()));

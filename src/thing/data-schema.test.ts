@@ -54,6 +54,11 @@ test('steps that binary numbers cannot hold are met', async () => {
   assert.notEqual(check(0.35), undefined);
 });
 
+test('what every object inherits is not a member of it', async () => {
+  const check = await compileSchema({ type: 'object', required: ['toString'] });
+  assert.notEqual(check({}), undefined);
+});
+
 test('a schema that is none is td-invalid', async () => {
   let deep: Record<string, unknown> = { type: 'string' };
   for (let i = 0; i < 40; i++) deep = { type: 'array', items: deep };

@@ -82,7 +82,8 @@ export interface ThingServer {
   request(call: ThingCall<RequestOperation>, context: InteractionContext): Promise<unknown>;
   /**
    * Opens a stream; with `after`, replays what came since, or says what was missed.
-   * The handle's `position` is where the stream stands at its opening.
+   * The handle's `position` is the one just before the first value that the sink gets. Values may reach the sink
+   * before the promise resolves.
    */
   stream(
     call: ThingCall<StreamOperation>,

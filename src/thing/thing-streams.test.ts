@@ -157,6 +157,19 @@ test('a read that hangs delays later emissions without end neither in time nor i
   assert.equal(sink.values.length, 1023);
 });
 
+test('a promise that rejects before its turn rejects its emission, and nothing else', async () => {
+  const controller = new AbortController();
+  const thing = labThing(labLamp, { ownContext: () => labContext({ signal: controller.signal }) });
+  thing.setPropertyReadHandler('level', () => new Promise(() => {}));
+  const hanging = assert.rejects(thing.emitPropertyChange('level'), { code: 'cancelled' });
+  const emission = thing.emitPropertyChange('level', Promise.reject(new Error('broken')));
+  const rejected = assert.rejects(emission, /broken/);
+  // An unhandled rejection would fail the test here.
+  await new Promise(setImmediate);
+  controller.abort();
+  await Promise.all([hanging, rejected]);
+});
+
 test('emissions keep the order of their calls, however long each takes to find its value', async () => {
   const how = fc.constantFrom('value', 'promise', 'function', 'read');
   await fc.assert(
