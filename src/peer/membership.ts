@@ -35,6 +35,10 @@ export class Membership implements Gatekeeper {
   constructor(replica: Replica, options: MembershipOptions) {
     this.#replica = replica;
     this.#options = options;
+    const { self, authority } = replica;
+    if (authority.members.has(self) || options.storedProof.length === 0) return;
+    const role = this.#authorityWith(options.storedProof).members.get(self)?.role;
+    if (role) this.#provisional.set(self, role);
   }
 
   get fabric(): Uint8Array {
@@ -56,8 +60,7 @@ export class Membership implements Gatekeeper {
     const role = this.#authorityWith(proof).members.get(peer)?.role;
     if (role === undefined)
       throw new AlthingError('not-a-member', `${peer} could not prove that it belongs to this fabric.`);
-    if (this.#provisional.size >= maxProvisional) this.#provisional.clear();
-    this.#provisional.set(peer, role);
+    this.#remember(peer, role);
   }
 
   async admit(redemption: Redemption): Promise<readonly Uint8Array[]> {
@@ -92,6 +95,14 @@ export class Membership implements Gatekeeper {
     } finally {
       this.#confirming = false;
     }
+  }
+
+  #remember(peer: PeerId, role: Role): void {
+    for (const known of this.#provisional.keys()) {
+      if (this.#provisional.size < maxProvisional) break;
+      if (known !== this.#replica.self) this.#provisional.delete(known);
+    }
+    this.#provisional.set(peer, role);
   }
 
   #admission({ invite, joiner, proof }: Redemption): Draft[] {

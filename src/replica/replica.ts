@@ -105,6 +105,7 @@ export class Replica {
     const records = stored.map((raw) => openRecord(raw, this.fabric.id, options.crypto, { trusted: true }));
     records.sort(comparePositions);
     for (const record of records) this.#keep(record);
+    this.#see(records);
     this.#authority = this.#computeAuthority();
     this.#epoch = Math.max(options.now(), this.#greatestOwnEpoch() + 1);
   }
@@ -235,11 +236,18 @@ export class Replica {
     const records = await this.#open(range, log);
     if (records.length === 0) return 'known';
     await this.#options.store.commit(this.#batch(records, log));
-    const { clock, now } = this.#options;
-    for (const { hlc } of records) if (stampMs(hlc) <= now() + maxAheadMs) clock.see(hlc);
+    this.#see(records);
     if (author === this.self) this.hearOwn(range.to);
     this.#apply(records, { own: false, from });
     return 'applied';
+  }
+
+  /** Moves the clock past these records: always past our own, past others' only where they are believable. */
+  #see(records: readonly SignedRecord[]): void {
+    const { clock, now } = this.#options;
+    const latest = now() + maxAheadMs;
+    for (const { hlc, authorId } of records)
+      if (authorId === this.self || stampMs(hlc) <= latest) clock.see(hlc);
   }
 
   /** Verifies an incoming range against what is held; gives the records that are new. */
