@@ -19,7 +19,7 @@ const stopTimeoutMs = 2000;
 const exitOfForcedStop = 143;
 
 export const run: RunCommand = async ({ home, options, out }) => {
-  const http = options.http === undefined ? undefined : parseHostPort(options.http, '--http');
+  if (options.http !== undefined) parseHostPort(options.http, '--http');
   if (options.listen !== undefined) parseHostPort(options.listen, '--listen');
   for (const address of options.bootstrap ?? []) parseHostPort(address, '--bootstrap');
   const logger = await createLogger(out);
@@ -33,6 +33,8 @@ export const run: RunCommand = async ({ home, options, out }) => {
   running.defer(() => adapters.stop());
   const peer = await createPeer({ home, logger, ...peerOptions(options) });
   running.defer(() => peer.stop());
+  const asked = options.http ?? peer.config.http;
+  const http = asked === undefined ? undefined : parseHostPort(asked, '--http');
   const gateway = await startGateway(peer, {
     socketPath: homePaths(home).gatewaySocket,
     logger,
@@ -107,6 +109,8 @@ class Adapters {
       logger: this.#logger,
       protect: [home],
       keepTrying: true,
+      onFailure: ({ script, message }) =>
+        peer.report({ kind: 'script-failed', message: `${script}: ${message}` }),
     });
   }
 

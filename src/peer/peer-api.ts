@@ -42,6 +42,8 @@ export interface PeerApi extends ThingConnector {
   onDirectoryChange(listener: (change: DirectoryChange) => void): () => void;
   /** Calls back with everything worth telling a person, until the returned function is called. */
   onActivity(listener: (activity: Activity) => void): () => void;
+  /** Adds to what `onActivity` tells: for adapters. */
+  report(activity: Omit<Activity, 'time'>): void;
   /** Throws `not-admin`, `bad-input`. */
   invite(request: InviteRequest): Promise<InviteInfo>;
   /** Throws the ticket and invite codes, `already-in-fabric`, `join-unreachable`. The peer restarts its fabric in place. */

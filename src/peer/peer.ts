@@ -33,7 +33,7 @@ import {
 import type { StateStore } from '../replica/record-store.ts';
 import type { ReplicaChange } from '../replica/replica.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
-import { loadConfig, updateConfig } from '../store/config.ts';
+import { type Config, loadConfig, updateConfig } from '../store/config.ts';
 import { type Home, openHome } from '../store/home.ts';
 import {
   deleteRecoveryKey,
@@ -113,9 +113,9 @@ export const createPeer = async (options: PeerOptions): Promise<Peer> => {
     const name = checkName(options.name ?? config.name ?? hostname().slice(0, maxNameLength));
     if (options.name !== undefined && options.name !== config.name) await updateConfig(home.config, { name });
     const notes = new LocalNotes(store, stored.local);
-    const peer = new Peer({ options, home, store, notes, seed, name, logger });
+    const peer = new Peer({ options, config, home, store, notes, seed, name, logger });
     opened.defer(() => peer.stop());
-    await peer.start(stored.records, config);
+    await peer.start(stored.records);
     return peer;
   } catch (error) {
     await opened.disposeAsync();
@@ -131,6 +131,7 @@ const checkName = (name: string): string => {
 
 interface PeerParts {
   readonly options: PeerOptions;
+  readonly config: Config;
   readonly home: Home;
   readonly store: StateStore;
   readonly notes: LocalNotes;
@@ -187,11 +188,8 @@ export class Peer implements PeerApi {
   }
 
   /** Called once, by `createPeer`. */
-  async start(
-    records: readonly Uint8Array[],
-    config: Parameters<typeof startListening>[0]['config'],
-  ): Promise<void> {
-    const { options, home, notes, logger } = this.#parts;
+  async start(records: readonly Uint8Array[]): Promise<void> {
+    const { options, config, home, notes, logger } = this.#parts;
     const genesis = notes.get(genesisNote);
     const fabric = genesis instanceof Uint8Array ? decodeFabric(genesis, nodeCrypto) : await this.#found();
     if (!options.offline) {
@@ -229,6 +227,11 @@ export class Peer implements PeerApi {
   /** The Scripting API for the program that embeds this peer. */
   get wot(): Wot {
     return this.wotFor('program');
+  }
+
+  /** What the home's `config.yaml` said at the start. */
+  get config(): Config {
+    return this.#parts.config;
   }
 
   newCause(origin: Cause['origin']): Cause {
@@ -301,6 +304,10 @@ export class Peer implements PeerApi {
       throw new AlthingError('too-many', `The directory has ${maxDirectoryListeners} listeners already.`);
     this.#directoryListeners.add(listener);
     return () => this.#directoryListeners.delete(listener);
+  }
+
+  report(activity: Omit<Activity, 'time'>): void {
+    this.#feed.tell(activity);
   }
 
   onActivity(listener: (activity: Activity) => void): () => void {
@@ -434,7 +441,9 @@ export class Peer implements PeerApi {
   async #startDiscovery(): Promise<void> {
     const host = this.#listener?.endpoint.host ?? '';
     const loopbackOnly = host.startsWith('127.') || host === '::1' || host === 'localhost';
-    if (this.#parts.options.mdns === false || loopbackOnly || !this.#interfaces) return;
+    const { options, config } = this.#parts;
+    const wanted = options.mdns ?? config.mdns ?? true;
+    if (!wanted || loopbackOnly || !this.#interfaces) return;
     const { DnsSd } = await import('../net/dns-sd.ts');
     const discovery = new DnsSd(this.#interfaces, { logger: this.#parts.logger });
     discovery.onSighting = (sighting) => this.#run?.sighted(sighting);
@@ -442,7 +451,7 @@ export class Peer implements PeerApi {
   }
 
   #newRun(fabric: Fabric, records: readonly Uint8Array[]): FabricRun {
-    const { options, store, notes, logger } = this.#parts;
+    const { options, config, store, notes, logger } = this.#parts;
     const proof = notes.get(proofNote);
     return new FabricRun({
       fabric,
@@ -457,7 +466,7 @@ export class Peer implements PeerApi {
       dial: (endpoint, how) => dialTls(endpoint, this.#tls, how),
       discovery: this.#discovery,
       interfaces: () => this.#interfaces?.current ?? [],
-      bootstrap: (options.bootstrap ?? []).map(parseEndpoint),
+      bootstrap: [...(options.bootstrap ?? []), ...(config.bootstrap ?? [])].map(parseEndpoint),
       server: this.#routing.server,
       logger,
       activity: (activity) => this.#feed.tell(activity),

@@ -298,6 +298,11 @@ export class FakePeer implements PeerApi {
     return () => this.#directoryListeners.delete(listener);
   }
 
+  report(activity: Omit<Activity, 'time'>): void {
+    for (const listener of this.#activityListeners)
+      listener({ time: new Date(0).toISOString(), ...activity });
+  }
+
   onActivity(listener: (activity: Activity) => void): () => void {
     this.#activityListeners.add(listener);
     return () => this.#activityListeners.delete(listener);
