@@ -2,40 +2,7 @@
  * Every command of the program with its arguments and options, as data.
  * Relies on nothing at load time: each command's own file is read only when that command runs.
  */
-import type { Output } from './output.ts';
-
-/** The options of all commands together, as they come out of parsing. */
-export interface OptionValues {
-  readonly home?: string;
-  readonly json?: boolean;
-  readonly name?: string;
-  readonly things?: readonly string[];
-  readonly listen?: string;
-  readonly http?: string;
-  readonly mdns?: boolean;
-  readonly bootstrap?: readonly string[];
-  readonly system?: boolean;
-  readonly fabric?: string;
-  readonly scope?: string;
-  readonly role?: string;
-  readonly uses?: string;
-  readonly expires?: string;
-  readonly type?: string;
-  readonly wait?: boolean;
-}
-
-/** One call of a command. */
-export interface CommandCall {
-  /** In the order of the table; optional ones may be missing. */
-  readonly args: readonly string[];
-  readonly options: OptionValues;
-  /** The peer's home, absolute. */
-  readonly home: string;
-  readonly out: Output;
-}
-
-/** What each command's file exports as `run`. Throws an AlthingError where the command fails. */
-export type RunCommand = (call: CommandCall) => Promise<void>;
+import type { RunCommand } from './command.ts';
 
 /** An option as help shows it: `--name <name>`, `--no-mdns`. */
 export interface OptionSpec {

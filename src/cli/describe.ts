@@ -3,7 +3,7 @@
  * Relies on the running peer's gateway.
  */
 import type { Affordance, DataSchema, ThingDescription } from '../thing/thing-description.ts';
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { table } from './table.ts';
 

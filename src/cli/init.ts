@@ -2,7 +2,7 @@
  * `althing init`: an identity and a fabric of its own, without starting the peer.
  * Relies on a peer in this process that stays off the network; on a home that has both it changes neither.
  */
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { withOwnPeer } from './own-peer.ts';
 
 export const run: RunCommand = async (call) => {

@@ -4,7 +4,7 @@
  */
 import type { InviteRequest } from '../core/api-shapes.ts';
 import { AlthingError } from '../core/errors.ts';
-import type { OptionValues, RunCommand } from './command-table.ts';
+import type { OptionValues, RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { parseDurationMs } from './duration.ts';
 

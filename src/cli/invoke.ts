@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { GatewayClient } from '../client/client.ts';
 import { AlthingError, errorTable, isErrorCode } from '../core/errors.ts';
 import type { ActionStatus } from '../thing/scripting-api.ts';
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import type { Output } from './output.ts';
 import { parseValue, plainValue, showValue } from './value.ts';

@@ -2,7 +2,7 @@
  * `althing join`: makes this device a member of the ticket's fabric, whether its peer runs or not.
  * Relies on the running peer, or on one in this process that stops once it has joined.
  */
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { runningOr, withOwnPeer } from './own-peer.ts';
 

@@ -5,7 +5,8 @@
 import { resolve } from 'node:path';
 import { type AlthingError, errorTable, toAlthingError } from '../core/errors.ts';
 import { defaultHomeDir } from '../store/home.ts';
-import { type CommandCall, commandNamed, commonOptions, type RunCommand } from './command-table.ts';
+import type { CommandCall, RunCommand } from './command.ts';
+import { commandNamed, commonOptions } from './command-table.ts';
 import { createOutput, type Output } from './output.ts';
 import { parseOptions } from './parse-options.ts';
 

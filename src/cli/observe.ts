@@ -2,7 +2,7 @@
  * `althing observe`: a property's values as they change.
  * Relies on the running peer's gateway.
  */
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { showStream } from './stream.ts';
 

@@ -6,7 +6,7 @@ import { toAlthingError } from '../core/errors.ts';
 import { silentLogger } from '../core/logger.ts';
 import type { PeerOptions } from '../peer/peer.ts';
 import type { PeerApi } from '../peer/peer-api.ts';
-import type { CommandCall } from './command-table.ts';
+import type { CommandCall } from './command.ts';
 import { createHumanLogger } from './log.ts';
 
 /** Uses a peer on the command's home and stops it. Throws `home-in-use`, the store's codes, and what `use` throws. */

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AlthingError } from '../core/errors.ts';
-import { commandNamed, commonOptions, type OptionValues } from './command-table.ts';
+import type { OptionValues } from './command.ts';
+import { commandNamed, commonOptions } from './command-table.ts';
 import { parseOptions } from './parse-options.ts';
 import { runProgram } from './program.ts';
 

@@ -2,7 +2,7 @@
  * `althing read`: the value of a property.
  * Relies on the running peer's gateway.
  */
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { plainValue, showValue } from './value.ts';
 

@@ -2,7 +2,7 @@
  * `althing recovery`: the words of the recovery key, once.
  * Relies on the running peer, or on one in this process that stays off the network.
  */
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { runningOr, withOwnPeer } from './own-peer.ts';
 

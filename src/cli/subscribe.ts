@@ -2,7 +2,7 @@
  * `althing subscribe`: an event's data as it happens.
  * Relies on the running peer's gateway.
  */
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { showStream } from './stream.ts';
 

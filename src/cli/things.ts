@@ -2,7 +2,7 @@
  * `althing things`: the Things of the whole fabric, online or not.
  * Relies on the running peer's gateway.
  */
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { table } from './table.ts';
 

@@ -2,7 +2,7 @@
  * `althing token revoke`: makes a token worthless.
  * Relies on the running peer's gateway.
  */
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 
 export const run: RunCommand = async ({ args, home, out }) => {

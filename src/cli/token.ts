@@ -4,7 +4,7 @@
  */
 import type { Scope } from '../core/api-shapes.ts';
 import { AlthingError } from '../core/errors.ts';
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 
 const scopes: readonly Scope[] = ['read', 'use', 'manage'];

@@ -2,7 +2,7 @@
  * `althing tokens`: the tokens for the gateway, without their secrets.
  * Relies on the running peer's gateway.
  */
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { table } from './table.ts';
 

@@ -9,7 +9,7 @@ import type { Logger } from '../core/logger.ts';
 import { startGateway } from '../gateway/server.ts';
 import { createPeer, type Peer } from '../peer/peer.ts';
 import { homePaths } from '../store/home.ts';
-import type { OptionValues, RunCommand } from './command-table.ts';
+import type { OptionValues, RunCommand } from './command.ts';
 import { parseHostPort } from './host-port.ts';
 import { aborted, interruption } from './interrupt.ts';
 import { createHumanLogger, createJsonLogger, logLevel } from './log.ts';

@@ -2,7 +2,7 @@
  * `althing write`: gives a property a new value.
  * Relies on the running peer's gateway; the property's schema tells text from JSON.
  */
-import type { RunCommand } from './command-table.ts';
+import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { parseValue, showValue } from './value.ts';
 

@@ -15,8 +15,8 @@ import type {
 } from '../../thing/scripting-api.ts';
 import type { ThingDescription } from '../../thing/thing-description.ts';
 import { type Carried, carried, carry } from './carried-value.ts';
+import type { ChildLink } from './child-link.ts';
 import type { ChildStreams } from './child-streams.ts';
-import type { ChildLink } from './child-wot.ts';
 import { jsonInput } from './json-value.ts';
 import type { UseOperation, WireOptions } from './script-messages.ts';
 

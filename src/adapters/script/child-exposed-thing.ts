@@ -15,7 +15,7 @@ import type {
 } from '../../thing/scripting-api.ts';
 import type { ThingDescription } from '../../thing/thing-description.ts';
 import { carried, carry } from './carried-value.ts';
-import type { ChildLink } from './child-wot.ts';
+import type { ChildLink } from './child-link.ts';
 import { jsonInput, jsonValue } from './json-value.ts';
 import type { HandlerKind, HostRequest } from './script-messages.ts';
 

@@ -5,7 +5,7 @@
 import { AlthingError } from '../../core/errors.ts';
 import type { ErrorListener, Subscription } from '../../thing/scripting-api.ts';
 import { carried } from './carried-value.ts';
-import type { ChildLink } from './child-wot.ts';
+import type { ChildLink } from './child-link.ts';
 import type { ChildRequest, HostNotice } from './script-messages.ts';
 
 type OpenParams = Omit<Extract<ChildRequest, { op: 'open' }>['params'], 'stream'>;

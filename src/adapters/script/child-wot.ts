@@ -8,6 +8,7 @@ import type { ConsumedThing, ExposedThing, ThingFilter, Wot } from '../../thing/
 import type { PartialThingDescription, ThingDescription } from '../../thing/thing-description.ts';
 import { ChildConsumedThing } from './child-consumed-thing.ts';
 import { ChildExposedThing } from './child-exposed-thing.ts';
+import type { ChildLink } from './child-link.ts';
 import { ChildStreams } from './child-streams.ts';
 import { jsonValue } from './json-value.ts';
 import { ScriptLink } from './script-link.ts';
@@ -19,9 +20,6 @@ import {
   type HostRequest,
   type Message,
 } from './script-messages.ts';
-
-/** The child's end of the channel. */
-export type ChildLink = ScriptLink<HostRequest, HostNotice, ChildRequest, ChildNotice>;
 
 /** `WoT` as the script sees it, and the link underneath. `onGone` is called when the host is no more. */
 export const connectChild = (
