@@ -12,14 +12,7 @@ import type { ChildLink } from './child-link.ts';
 import { ChildStreams } from './child-streams.ts';
 import { jsonValue } from './json-value.ts';
 import { ScriptLink } from './script-link.ts';
-import {
-  type ChildNotice,
-  type ChildRequest,
-  channelLimits,
-  type HostNotice,
-  type HostRequest,
-  type Message,
-} from './script-messages.ts';
+import { channelLimits, type HostNotice, type HostRequest, type Message } from './script-messages.ts';
 
 /** `WoT` as the script sees it, and the link underneath. `onGone` is called when the host is no more. */
 export const connectChild = (
