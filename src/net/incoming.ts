@@ -23,6 +23,8 @@ import { type Frame, frameType } from './frames.ts';
 /** Requests of one session that run at once; reading stops until some have ended. */
 const maxRunning = 256;
 const maxStreams = 1024;
+/** Values of one stream that wait for its opening to be answered. */
+const maxEarly = 256;
 /** Values for a slow reader are dropped, and said to be, beyond this. */
 const maxQueuedBytes = 1024 * 1024;
 const maxTimeoutMs = 600_000;
@@ -240,6 +242,7 @@ export class IncomingCalls {
           const early = stream.early ?? [];
           stream.early = undefined;
           for (const frame of early) this.#frames.send(frame);
+          if (stream.dropped > 0) this.#tellMissed(id, stream);
         });
       },
       (error: unknown) => {
@@ -253,8 +256,9 @@ export class IncomingCalls {
     if (stream.stopped) return;
     stream.last = position;
     const frame: Frame = [frameType.notify, id, position.seq, value ?? null];
-    if (stream.early) stream.early.push(frame);
-    else if (stream.dropped > 0 || this.#frames.channel.queuedBytes > maxQueuedBytes) stream.dropped += 1;
+    if (stream.early && stream.early.length < maxEarly) stream.early.push(frame);
+    else if (stream.early || stream.dropped > 0 || this.#frames.channel.queuedBytes > maxQueuedBytes)
+      stream.dropped += 1;
     else this.#send(id, frame);
   }
 

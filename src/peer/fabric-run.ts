@@ -175,7 +175,7 @@ export class FabricRun {
       });
     } catch (error) {
       this.#published = '';
-      logger.error({ err: error }, "This peer's addresses could not be published.");
+      if (!this.#closed) logger.error({ err: error }, "This peer's addresses could not be published.");
     }
   }
 
@@ -184,6 +184,7 @@ export class FabricRun {
     clearInterval(this.#ticker);
     this.#reconciler.close();
     this.supervisor.close();
+    await this.replica.close();
   }
 
   #announce(): void {

@@ -258,7 +258,8 @@ export class Reconciler {
       await this.#replica.receive(range);
     } catch (error) {
       if (error instanceof AlthingError && error.code === 'record-invalid') state.link.fail(error);
-      else this.#options.logger.error({ err: error, author }, 'Records could not be stored.');
+      else if (this.#links.size > 0)
+        this.#options.logger.error({ err: error, author }, 'Records could not be stored.');
       return;
     } finally {
       if (this.#asked.get(key)?.link === state.link) this.#asked.delete(key);

@@ -96,6 +96,7 @@ export class Replica {
   #epoch: number;
   #seq: Record<RecordStream, number> = { control: 0, data: 0 };
   #queue: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
   /** @param stored raw records as the store gave them; their signatures were checked when they were taken in */
   constructor(stored: readonly Uint8Array[], options: ReplicaOptions) {
@@ -186,8 +187,17 @@ export class Replica {
     this.#seq = { control: 0, data: 0 };
   }
 
+  /** Takes no more changes; resolves when those under way are done, so that the store can serve another fabric. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#queue;
+  }
+
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(work);
+    const turn = this.#queue.then(() => {
+      if (this.#closed) throw new AlthingError('cancelled', 'The peer is leaving this fabric or stopping.');
+      return work();
+    });
     // The queue goes on whatever became of one piece of work; its caller gets the error.
     this.#queue = turn.catch(() => undefined);
     return turn;
