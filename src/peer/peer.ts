@@ -90,6 +90,8 @@ export interface PeerOptions {
 const genesisNote = 'genesis';
 const proofNote = 'proof';
 const joinTimeoutMs = 15_000;
+/** Joining is done when the fabric's Things are there to be used; a slow network may bring them later. */
+const catchUpTimeoutMs = 3000;
 const maxNameLength = 64;
 const maxDirectoryListeners = 512;
 
@@ -365,8 +367,10 @@ export class Peer implements PeerApi {
         await updateConfig(home.config, { name: options.name });
       }
       this.#run = this.#newRun(joined.fabric, []);
+      const caughtUp = joined.role === 'guest' ? undefined : this.#run.caughtUp(catchUpTimeoutMs);
       await this.#run.start();
       await this.#exposed.publish();
+      await caughtUp;
       return { peer: this.id, fabric: hashId(joined.fabric.id), role: joined.role };
     } finally {
       this.#joining = false;

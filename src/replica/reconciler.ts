@@ -59,6 +59,8 @@ const keyOf = (stream: RecordStream, author: PeerId): string => `${stream}/${aut
 
 /** All sessions' reconciliation. Pull-based: whoever is behind asks, one asking at a time for each author. */
 export class Reconciler {
+  /** Set by the owner; called when a vector has been heard and nothing that was asked for is missing. */
+  onSettled: () => void = () => {};
   readonly #replica: Replica;
   readonly #options: ReconcilerOptions;
   readonly #links = new Map<SyncLink, LinkState>();
@@ -111,6 +113,7 @@ export class Reconciler {
     if (message.kind === 'vector') this.#hear(state, message.entries);
     else if (message.kind === 'want') this.#answer(state, message);
     else await this.#take(state, message);
+    if (message.kind !== 'want' && this.#asked.size === 0) this.onSettled();
   }
 
   /** Tells the sessions of a change in the replica: own news at once, others' after a moment. */
