@@ -2,7 +2,7 @@
  * CBOR (RFC 8949) for everything signed, stored or sent: deterministic to write, strict to read.
  * Relies on `cborg`, with the options that refuse every form but the shortest.
  */
-import { decode as cborDecode, encode as cborEncode } from 'cborg';
+import { decode as cborDecode, encode as cborEncode, type EncodeOptions } from 'cborg';
 import { AlthingError, type ErrorCode } from './errors.ts';
 
 const decodeOptions = {
@@ -18,8 +18,41 @@ const decodeOptions = {
 /** Deepest nesting that `decode` accepts; the decoder recurses once a level. */
 const maxDepth = 64;
 
-/** Plain data as CBOR, map keys in the length-first order of RFC 7049 section 3.9; `undefined` members are left out. */
-export const encode = (value: unknown): Uint8Array => cborEncode(value, { ignoreUndefinedProperties: true });
+const refuse = (what: string): never => {
+  throw new AlthingError('value-invalid', `${what} cannot be sent or stored: only plain data can.`);
+};
+
+/** Whatever `decode` would refuse is refused here already: the other side must not suffer for our slip. */
+const encodeOptions: EncodeOptions = {
+  ignoreUndefinedProperties: true,
+  typeEncoders: {
+    undefined: () => refuse('undefined'),
+    bigint: () => refuse('A bigint'),
+    Map: () => refuse('A Map'),
+    number: (value: number) => (Number.isFinite(value) ? null : refuse(String(value))),
+    string: (value: string) =>
+      value.isWellFormed() ? null : refuse('Text with half a character (a lone surrogate)'),
+  },
+};
+
+/**
+ * Plain data as CBOR, map keys in the length-first order of RFC 7049 section 3.9; `undefined` members are left out.
+ * Throws `value-invalid` for anything that is no plain data, or nested deeper than `decode` accepts.
+ */
+export const encode = (value: unknown): Uint8Array => {
+  try {
+    const bytes = cborEncode(value, encodeOptions);
+    checkDepth(bytes);
+    return bytes;
+  } catch (error) {
+    if (error instanceof AlthingError) throw error;
+    throw new AlthingError(
+      'value-invalid',
+      `The value cannot be sent or stored: ${(error as Error).message}.`,
+      { cause: error },
+    );
+  }
+};
 
 /**
  * Plain data out of CBOR. Throws `code` (default `protocol-error`) for anything that is not exactly one value

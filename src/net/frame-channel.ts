@@ -2,10 +2,15 @@
  * A channel that speaks frames: what the handshake and then the session are written on.
  * Relies on a channel; many frames sent in one turn go out in one write.
  */
-import type { AlthingError } from '../core/errors.ts';
-import { toAlthingError } from '../core/errors.ts';
+import { AlthingError, toAlthingError } from '../core/errors.ts';
 import type { Channel } from './channel.ts';
 import { encodeFrame, type Frame, FrameReader, maxFrameBytes } from './frames.ts';
+
+/** More than this is not kept for an end that does not read: whatever it asks for, it is cut off. */
+const maxQueuedBytes = 32 * 1024 * 1024;
+
+/** Takes a frame, and how many bytes it has. */
+export type FrameHandler = (frame: Frame, sizeBytes: number) => void;
 
 /** Frames over a channel. The owner sets the callbacks; a frame that is none ends the channel. */
 export class FrameChannel {
@@ -14,36 +19,46 @@ export class FrameChannel {
   onClose: (reason: AlthingError | undefined) => void = () => {};
   onDrain: () => void = () => {};
   readonly #reader = new FrameReader();
-  #handler: ((frame: Frame) => void) | undefined;
-  /** Frames that came between one handler and the next. Reading is paused meanwhile, so it stays short. */
-  #held: Frame[] = [];
+  #handler: FrameHandler | undefined;
+  /** Why reading has stopped at the moment. */
+  readonly #pauses = new Set<string>();
+  #reading = false;
   #fault: AlthingError | undefined;
-  #closed = false;
+  #ending = false;
+
   constructor(channel: Channel) {
     this.channel = channel;
-    channel.onData = (bytes) => this.#read(bytes);
+    channel.onData = (bytes) => {
+      if (this.#ending) return;
+      this.#reader.add(bytes);
+      this.#read();
+    };
     channel.onDrain = () => this.onDrain();
     channel.onClose = (reason) => {
-      this.#closed = true;
+      this.#ending = true;
       this.onClose(this.#fault ?? (reason && toAlthingError(reason, 'connection-lost')));
     };
   }
 
+  /** Nothing can be sent any more: it has ended, or is about to. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#ending;
+  }
+
+  /** Bytes that were sent and that the network has not taken yet. */
+  get queuedBytes(): number {
+    return this.channel.queuedBytes;
   }
 
   /**
-   * Hands frames to `handler`, first those that came while there was none; with undefined, holds them back.
+   * Hands frames to `handler`, first those that came while there was none; with undefined, they wait unread.
    * A throw of the handler ends the channel with that error.
    */
-  handle(handler: ((frame: Frame) => void) | undefined): void {
+  handle(handler: FrameHandler | undefined): void {
     this.#handler = handler;
     if (!handler) return;
-    const held = this.#held;
-    this.#held = [];
-    for (const frame of held) this.#deliver(frame);
-    if (this.#handler) this.channel.resume();
+    this.resume('unhandled');
+    this.#read();
   }
 
   /** From now on the other side is a member: full-sized frames are accepted. */
@@ -51,37 +66,54 @@ export class FrameChannel {
     this.#reader.maxBytes = maxFrameBytes;
   }
 
-  /** Sends a frame; false means that the other side is behind. Throws `value-too-large`. */
-  send(frame: Frame): boolean {
-    const bytes = encodeFrame(frame);
-    return this.#closed ? false : this.channel.send(bytes);
+  /** Stops reading for a reason of the caller's; the other side is pushed back until each reason is gone. */
+  pause(reason: string): void {
+    if (this.#pauses.size === 0) this.channel.pause();
+    this.#pauses.add(reason);
   }
 
-  /** Ends the channel; `fault` is what `onClose` will say. */
+  /** The reason is gone. What was read meanwhile is handled in a turn of its own. */
+  resume(reason: string): void {
+    if (!this.#pauses.delete(reason) || this.#pauses.size > 0) return;
+    this.channel.resume();
+    queueMicrotask(() => this.#read());
+  }
+
+  /** Sends a frame; false means that the other side is behind. Throws `value-too-large`, `value-invalid`. */
+  send(frame: Frame): boolean {
+    const bytes = encodeFrame(frame);
+    if (this.#ending) return false;
+    if (this.channel.queuedBytes > maxQueuedBytes) {
+      const { remote } = this.channel;
+      this.close(new AlthingError('connection-lost', `${remote} does not take what it is sent.`), {
+        abrupt: true,
+      });
+      return false;
+    }
+    return this.channel.send(bytes);
+  }
+
+  /** Ends the channel, and hands out nothing more; `fault` is what `onClose` will say. */
   close(fault?: AlthingError, options: { abrupt?: boolean } = {}): void {
     this.#fault ??= fault;
+    this.#ending = true;
     this.channel.close(options);
   }
 
-  #read(bytes: Uint8Array): void {
+  #read(): void {
+    if (this.#reading) return;
+    this.#reading = true;
     try {
-      for (const frame of this.#reader.push(bytes)) this.#deliver(frame);
+      while (!this.#ending && this.#handler && this.#pauses.size === 0) {
+        const frame = this.#reader.next();
+        if (!frame) break;
+        this.#handler(frame, this.#reader.lastBytes);
+      }
     } catch (error) {
       this.close(toAlthingError(error, 'protocol-error'), { abrupt: true });
+    } finally {
+      this.#reading = false;
     }
-  }
-
-  #deliver(frame: Frame): void {
-    if (this.#closed || this.#fault) return;
-    if (!this.#handler) {
-      this.#held.push(frame);
-      this.channel.pause();
-      return;
-    }
-    try {
-      this.#handler(frame);
-    } catch (error) {
-      this.close(toAlthingError(error, 'protocol-error'), { abrupt: true });
-    }
+    if (!this.#handler && !this.#ending) this.pause('unhandled');
   }
 }

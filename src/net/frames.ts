@@ -2,7 +2,6 @@
  * The frames that peers exchange: a 4-byte big-endian length, then a CBOR array [type, ...].
  * Relies on the codec; sizes are checked before a byte of a frame is kept.
  */
-import { concat } from '../core/bytes.ts';
 import { decode, encode } from '../core/codec.ts';
 import { AlthingError } from '../core/errors.ts';
 
@@ -56,36 +55,58 @@ export const encodeFrame = (frame: Frame): Uint8Array => {
 export class FrameReader {
   /** Largest body accepted; raised once the other side is known. */
   maxBytes = maxHandshakeFrameBytes;
-  #parts: Uint8Array[] = [];
-  #held = 0;
-  #needed = headerBytes;
+  /** What has come and was not taken yet: the bytes from `#start` to `#end`. */
+  #buffer: Uint8Array = new Uint8Array(0);
+  #start = 0;
+  #end = 0;
+  #lastBytes = 0;
+
+  /** The size of the frame that `next` gave last. */
+  get lastBytes(): number {
+    return this.#lastBytes;
+  }
+
+  /** Takes in bytes, which stay the reader's. */
+  add(bytes: Uint8Array): void {
+    if (this.#start === this.#end) {
+      this.#buffer = bytes;
+      this.#start = 0;
+      this.#end = bytes.length;
+      return;
+    }
+    if (this.#end + bytes.length > this.#buffer.length) this.#grow(bytes.length);
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
 
   /**
-   * The frames that these bytes complete. Throws `value-too-large` as soon as a length says so, and `protocol-error`
-   * for a body that is no frame; the stream is unusable then.
+   * The next frame that is whole, or undefined. Throws `value-too-large` as soon as a length says so, and
+   * `protocol-error` for a body that is no frame; the stream is unusable then.
    */
-  *push(bytes: Uint8Array): Generator<Frame> {
-    this.#parts.push(bytes);
-    this.#held += bytes.length;
-    if (this.#held < this.#needed) return;
-    let data = this.#parts.length === 1 ? bytes : concat(...this.#parts);
-    this.#parts = [];
-    while (data.length >= headerBytes) {
-      const size = ((data[0]! << 24) | (data[1]! << 16) | (data[2]! << 8) | data[3]!) >>> 0;
-      if (size > this.maxBytes)
-        throw new AlthingError(
-          'value-too-large',
-          `A frame of ${size} bytes was announced: at most ${this.maxBytes} are accepted here.`,
-        );
-      this.#needed = headerBytes + size;
-      if (data.length < this.#needed) break;
-      const body = data.subarray(headerBytes, this.#needed);
-      data = data.subarray(this.#needed);
-      this.#needed = headerBytes;
-      yield toFrame(decode(body));
-    }
-    this.#held = data.length;
-    if (data.length > 0) this.#parts.push(data);
+  next(): Frame | undefined {
+    const held = this.#end - this.#start;
+    if (held < headerBytes) return undefined;
+    const [a, b, c, d] = this.#buffer.subarray(this.#start, this.#start + headerBytes);
+    const size = ((a! << 24) | (b! << 16) | (c! << 8) | d!) >>> 0;
+    if (size > this.maxBytes)
+      throw new AlthingError(
+        'value-too-large',
+        `A frame of ${size} bytes was announced: at most ${this.maxBytes} are accepted here.`,
+      );
+    if (held < headerBytes + size) return undefined;
+    const start = this.#start + headerBytes;
+    this.#start = start + size;
+    this.#lastBytes = headerBytes + size;
+    return toFrame(decode(this.#buffer.subarray(start, this.#start)));
+  }
+
+  /** Makes room for more; twice as much each time, so that a frame in single bytes costs no more than one in one piece. */
+  #grow(moreBytes: number): void {
+    const held = this.#buffer.subarray(this.#start, this.#end);
+    this.#buffer = new Uint8Array(Math.max(held.length * 2, held.length + moreBytes));
+    this.#buffer.set(held);
+    this.#start = 0;
+    this.#end = held.length;
   }
 }
 

@@ -2,6 +2,7 @@
  * The requests and streams that the other side of a session has asked of this peer.
  * Relies on a host that executes them; bounds how many run at once and what waits to be sent.
  */
+import { encode } from '../core/codec.ts';
 import { AlthingError, toAlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { ThingServer } from '../thing/operations.ts';
@@ -12,6 +13,7 @@ import {
   type StreamHandle,
   type StreamOperation,
   type StreamPosition,
+  type StreamSink,
   streamOperations,
   type ThingCall,
 } from '../thing/operations.ts';
@@ -20,13 +22,23 @@ import { Deadlines } from './deadlines.ts';
 import type { FrameChannel } from './frame-channel.ts';
 import { type Frame, frameType } from './frames.ts';
 
-/** Requests of one session that run at once; reading stops until some have ended. */
+/** Requests of one session that run at once; the others wait for their turn. */
 const maxRunning = 256;
+/**
+ * Requests that wait; only beyond this does reading stop. It must not stop earlier: what runs may itself be waiting for
+ * an answer of the other side, which is read here.
+ */
+const maxWaiting = 4096;
+const maxWaitingBytes = 4 * 1024 * 1024;
 const maxStreams = 1024;
-/** Values of one stream that wait for its opening to be answered. */
-const maxEarly = 256;
 /** Values for a slow reader are dropped, and said to be, beyond this. */
 const maxQueuedBytes = 1024 * 1024;
+/** Beyond this no request is begun, and answers are held back until the other side has taken some. */
+const maxAnswerBytes = 4 * 1024 * 1024;
+/** Values held back until the opening of their stream has been answered. */
+const maxEarly = 1024;
+/** Details of an error that are passed on at most. */
+const maxDetailsBytes = 4096;
 const maxTimeoutMs = 600_000;
 const defaultTimeoutMs = 10_000;
 const origins: ReadonlySet<unknown> = new Set(['cli', 'http', 'script', 'program', 'rule']);
@@ -44,13 +56,21 @@ class Incoming implements InteractionContext {
   readonly uriVariables: Readonly<Record<string, unknown>>;
   /** On the monotonic clock. */
   readonly expires: number;
+  /** Begins it, when its turn comes. */
+  begin: () => void = () => {};
+  readonly sizeBytes: number;
   #controller: AbortController | undefined;
   #reason: AlthingError | undefined;
 
   constructor(
     id: number,
     peer: PeerId,
-    options: { timeoutMs: number; cause: Cause; uriVariables: Readonly<Record<string, unknown>> },
+    options: {
+      timeoutMs: number;
+      cause: Cause;
+      uriVariables: Readonly<Record<string, unknown>>;
+      sizeBytes: number;
+    },
   ) {
     this.id = id;
     this.peer = peer;
@@ -58,6 +78,7 @@ class Incoming implements InteractionContext {
     this.expires = performance.now() + options.timeoutMs;
     this.cause = options.cause;
     this.uriVariables = options.uriVariables;
+    this.sizeBytes = options.sizeBytes;
   }
 
   get signal(): AbortSignal {
@@ -79,8 +100,10 @@ interface OpenStream {
   stopped: boolean;
   /** Values held back until the opening has been answered. */
   early: Frame[] | undefined;
+  /** Values that the other side had no room for and has not been told of. */
   dropped: number;
-  last: StreamPosition | undefined;
+  /** The last value that was sent, dropped or said to be missed. */
+  seq: number;
 }
 
 /** What one session's other side has running here. */
@@ -88,7 +111,12 @@ export class IncomingCalls {
   readonly #peer: PeerId;
   readonly #frames: FrameChannel;
   readonly #server: ThingServer;
-  readonly #running = new Map<number, Incoming>();
+  /** All that has not been answered, and of these those whose turn has not come. */
+  readonly #calls = new Map<number, Incoming>();
+  readonly #waiting = new Map<number, Incoming>();
+  #waitingBytes = 0;
+  /** Results that the other side has no room for yet. */
+  #results: { readonly incoming: Incoming; readonly value: unknown }[] = [];
   readonly #streams = new Map<number, OpenStream>();
   readonly #deadlines: Deadlines<{ deadline: number; call: Incoming }>;
   #paused = false;
@@ -98,125 +126,157 @@ export class IncomingCalls {
     this.#frames = frames;
     this.#server = server;
     this.#deadlines = new Deadlines(
-      () => [...this.#running.values()].map((call) => ({ deadline: call.expires, call })),
+      () => [...this.#calls.values()].map((call) => ({ deadline: call.expires, call })),
       ({ call }) =>
         this.#abort(call, new AlthingError('timeout', 'The deadline passed before the device had answered.')),
     );
   }
 
   get busy(): boolean {
-    return this.#running.size > 0;
+    return this.#calls.size > 0;
   }
 
+  /** Whether reading has stopped because too much waits already. */
   get paused(): boolean {
     return this.#paused;
   }
 
   /** A request frame: [10, id, op, thing, name, timeoutMs, cause, extra, input?]. Throws `protocol-error`. */
-  request(frame: Frame): void {
+  request(frame: Frame, sizeBytes: number): void {
     const [, id, op, thing, name, timeoutMs, cause, extra] = frame;
     if (
       !isId(id) ||
       typeof op !== 'string' ||
       typeof thing !== 'string' ||
-      thing.length > 256 ||
-      !(name === null || (typeof name === 'string' && name.length <= 256)) ||
-      (extra !== null && (typeof extra !== 'object' || Array.isArray(extra)))
+      !(name === null || typeof name === 'string') ||
+      !(extra === null || isPlainObject(extra))
     )
       throw new AlthingError('protocol-error', `${this.#peer} sent a request that does not fit.`);
-    if (this.#running.has(id) || this.#streams.has(id))
+    if (this.#calls.has(id) || this.#streams.has(id))
       throw new AlthingError('protocol-error', `${this.#peer} used the request id ${id} twice.`);
-    const variables = (extra as { u?: unknown } | null)?.u;
     const incoming = new Incoming(id, this.#peer, {
       timeoutMs: validTimeout(timeoutMs),
       cause: validCause(cause) ?? { id: `${this.#peer}/${id}`, origin: 'program', peer: this.#peer },
-      uriVariables: isPlainObject(variables) ? variables : empty,
+      uriVariables: isPlainObject(extra?.u) ? extra.u : empty,
+      sizeBytes,
     });
     const call: ThingCall = {
       thing,
       op: op as Operation,
-      ...(name === null ? {} : { name: name as string }),
+      ...(name === null ? {} : { name }),
       ...(frame.length > 8 ? { input: frame[8] } : {}),
     };
-    if (requests.has(op)) this.#run(call as ThingCall<RequestOperation>, incoming);
-    else if (streams.has(op)) {
-      const after = validPosition((extra as { a?: unknown } | null)?.a);
-      this.#open(call as ThingCall<StreamOperation>, incoming, after);
-    } else
-      this.#fail(id, new AlthingError('operation-unsupported', `The operation "${op}" is not known here.`));
+    if (requests.has(op)) incoming.begin = () => this.#run(call as ThingCall<RequestOperation>, incoming);
+    else if (streams.has(op))
+      incoming.begin = () =>
+        this.#open(call as ThingCall<StreamOperation>, incoming, validPosition(extra?.a));
+    else {
+      const known = op.slice(0, 100);
+      this.#fail(
+        id,
+        new AlthingError('operation-unsupported', `The operation "${known}" is not known here.`),
+      );
+      return;
+    }
+    this.#calls.set(id, incoming);
+    this.#waiting.set(id, incoming);
+    this.#waitingBytes += sizeBytes;
+    this.#deadlines.watch(incoming.expires);
+    this.#next();
   }
 
   /** The other side no longer wants this request or stream. */
   cancel(id: unknown): void {
     if (typeof id !== 'number') return;
-    const running = this.#running.get(id);
-    if (running) this.#abort(running, new AlthingError('cancelled', 'The caller gave up.'));
-    const stream = this.#streams.get(id);
-    if (!stream) return;
-    this.#streams.delete(id);
-    stream.stopped = true;
-    stream.handle?.stop();
+    const call = this.#calls.get(id);
+    if (call) this.#abort(call, new AlthingError('cancelled', 'The caller gave up.'));
+    else this.#stop(id);
   }
 
-  /** The other side reads again: tells what it missed. */
+  /** The other side reads again: what was held back goes on. */
   drained(): void {
+    while (this.#results.length > 0 && this.#hasRoom()) {
+      const { incoming, value } = this.#results.shift()!;
+      this.#end(incoming, () => this.#respond(incoming.id, value));
+    }
     for (const [id, stream] of this.#streams) if (stream.dropped > 0) this.#tellMissed(id, stream);
+    this.#next();
   }
 
   /** The session has ended. */
   close(): void {
     this.#deadlines.close();
     const gone = new AlthingError('cancelled', 'The connection to the caller was lost.');
-    for (const call of this.#running.values()) call.abort(gone);
-    for (const stream of this.#streams.values()) {
-      stream.stopped = true;
-      stream.handle?.stop();
+    const running = [...this.#calls.values()];
+    this.#calls.clear();
+    this.#waiting.clear();
+    this.#results = [];
+    for (const call of running) call.abort(gone);
+    for (const id of [...this.#streams.keys()]) this.#stop(id);
+  }
+
+  #hasRoom(): boolean {
+    return this.#frames.queuedBytes <= maxAnswerBytes;
+  }
+
+  /** Begins what may begin, in the order in which it came, and stops or resumes reading. */
+  #next(): void {
+    for (const [id, incoming] of this.#waiting) {
+      if (this.#calls.size - this.#waiting.size >= maxRunning || !this.#hasRoom()) break;
+      this.#dequeue(id, incoming);
+      incoming.begin();
     }
-    this.#running.clear();
-    this.#streams.clear();
+    const full = this.#waiting.size >= maxWaiting || this.#waitingBytes >= maxWaitingBytes;
+    if (full && !this.#paused) {
+      this.#paused = true;
+      this.#frames.pause('requests');
+    } else if (this.#paused && !full) {
+      this.#paused = false;
+      this.#frames.resume('requests');
+    }
+  }
+
+  #dequeue(id: number, incoming: Incoming): void {
+    if (this.#waiting.delete(id)) this.#waitingBytes -= incoming.sizeBytes;
   }
 
   #run(call: ThingCall<RequestOperation>, incoming: Incoming): void {
-    this.#begin(incoming);
     this.#server.request(call, incoming).then(
-      (value) =>
-        this.#end(incoming, () => this.#frames.send([frameType.response, incoming.id, value ?? null])),
+      (value) => {
+        if (this.#hasRoom()) this.#end(incoming, () => this.#respond(incoming.id, value));
+        else if (this.#calls.has(incoming.id)) this.#results.push({ incoming, value });
+      },
       (error: unknown) => this.#end(incoming, () => this.#fail(incoming.id, error)),
     );
   }
 
-  #begin(incoming: Incoming): void {
-    this.#running.set(incoming.id, incoming);
-    this.#deadlines.watch(incoming.expires);
-    if (this.#running.size >= maxRunning && !this.#paused) {
-      this.#paused = true;
-      this.#frames.channel.pause();
-    }
-  }
-
   #end(incoming: Incoming, answer: () => void): void {
-    if (!this.#running.delete(incoming.id)) return;
-    try {
-      answer();
-    } catch (error) {
-      // The answer did not fit into a frame, or is no data.
-      this.#fail(incoming.id, error);
-    }
-    if (this.#paused && this.#running.size < maxRunning / 2) {
-      this.#paused = false;
-      this.#frames.channel.resume();
-    }
+    if (!this.#calls.delete(incoming.id)) return;
+    this.#dequeue(incoming.id, incoming);
+    answer();
+    this.#next();
   }
 
   #abort(call: Incoming, reason: AlthingError): void {
     call.abort(reason);
+    this.#stop(call.id);
     this.#end(call, () => this.#fail(call.id, reason));
+  }
+
+  #stop(id: number): void {
+    const stream = this.#streams.get(id);
+    if (!stream) return;
+    this.#streams.delete(id);
+    stream.stopped = true;
+    stream.early = undefined;
+    stream.handle?.stop();
   }
 
   #open(call: ThingCall<StreamOperation>, incoming: Incoming, after: StreamPosition | undefined): void {
     const { id } = incoming;
     if (this.#streams.size >= maxStreams) {
-      this.#fail(id, new AlthingError('too-many', `A session may hold ${maxStreams} subscriptions open.`));
+      const error = new AlthingError('too-many', `A session may hold ${maxStreams} subscriptions open.`);
+      this.#end(incoming, () => this.#fail(id, error));
       return;
     }
     const stream: OpenStream = {
@@ -224,24 +284,26 @@ export class IncomingCalls {
       stopped: false,
       early: [],
       dropped: 0,
-      last: undefined,
+      seq: 0,
     };
     this.#streams.set(id, stream);
-    this.#begin(incoming);
-    const sink = {
-      next: (value: unknown, position: StreamPosition) => this.#notify(id, stream, value, position),
-      error: (error: AlthingError) => this.#streamError(id, stream, error),
+    const sink: StreamSink = {
+      next: (value, position) => this.#notify(id, stream, value, position),
+      error: (error, position) => this.#streamError(id, stream, error, position),
     };
     this.#server.stream(call, sink, incoming, after).then(
       (handle) => {
+        if (stream.stopped) {
+          handle.stop();
+          return;
+        }
         stream.handle = handle;
-        if (stream.stopped) handle.stop();
         this.#end(incoming, () => {
           const { run, seq } = handle.position;
           this.#frames.send([frameType.response, id, [run, seq]]);
           const early = stream.early ?? [];
           stream.early = undefined;
-          for (const frame of early) this.#frames.send(frame);
+          for (const frame of early) this.#send(id, frame);
           if (stream.dropped > 0) this.#tellMissed(id, stream);
         });
       },
@@ -252,26 +314,36 @@ export class IncomingCalls {
     );
   }
 
-  #notify(id: number, stream: OpenStream, value: unknown, position: StreamPosition): void {
+  #notify(id: number, stream: OpenStream, value: unknown, { seq }: StreamPosition): void {
     if (stream.stopped) return;
-    stream.last = position;
-    const frame: Frame = [frameType.notify, id, position.seq, value ?? null];
-    if (stream.early && stream.early.length < maxEarly) stream.early.push(frame);
-    else if (stream.early || stream.dropped > 0 || this.#frames.channel.queuedBytes > maxQueuedBytes)
-      stream.dropped += 1;
+    stream.seq = seq;
+    const frame: Frame = [frameType.notify, id, seq, value ?? null];
+    const full = stream.early ? stream.early.length >= maxEarly : this.#frames.queuedBytes > maxQueuedBytes;
+    // Once one is dropped all are, until the other side has been told: the order stays.
+    if (full || stream.dropped > 0) stream.dropped += 1;
+    else if (stream.early) stream.early.push(frame);
     else this.#send(id, frame);
   }
 
-  #streamError(id: number, stream: OpenStream, error: AlthingError): void {
+  #streamError(
+    id: number,
+    stream: OpenStream,
+    error: AlthingError,
+    position: StreamPosition | undefined,
+  ): void {
     if (stream.stopped) return;
     if (error.code !== 'values-missed') {
       this.#streams.delete(id);
       stream.stopped = true;
-      this.#fail(id, error);
+      // Where it was still being opened, that is what fails.
+      const opening = this.#calls.get(id);
+      if (opening) this.#end(opening, () => this.#fail(id, error));
+      else this.#fail(id, error);
       return;
     }
+    if (position) stream.seq = position.seq;
     const missed = error.details?.missed;
-    const frame: Frame = [frameType.missed, id, typeof missed === 'number' ? missed : null];
+    const frame: Frame = [frameType.missed, id, typeof missed === 'number' ? missed : null, stream.seq];
     if (stream.early) stream.early.push(frame);
     else this.#send(id, frame);
   }
@@ -279,24 +351,44 @@ export class IncomingCalls {
   #tellMissed(id: number, stream: OpenStream): void {
     const missed = stream.dropped;
     stream.dropped = 0;
-    this.#send(id, [frameType.missed, id, missed, stream.last?.seq ?? 0]);
+    this.#send(id, [frameType.missed, id, missed, stream.seq]);
   }
 
   #send(id: number, frame: Frame): void {
     try {
       this.#frames.send(frame);
+    } catch {
+      // A value that does not fit into a frame never will: the other side is told that it missed it.
+      this.#frames.send([frameType.missed, id, 1, frame[2]]);
+    }
+  }
+
+  #respond(id: number, value: unknown): void {
+    try {
+      this.#frames.send([frameType.response, id, value ?? null]);
     } catch (error) {
-      // One value that cannot be sent must not end the others' session.
+      // The answer does not fit into a frame, or is no data.
       this.#fail(id, error);
     }
   }
 
   #fail(id: number, thrown: unknown): void {
-    const error = toAlthingError(thrown, 'handler-failed');
-    const details = error.details && JSON.stringify(error.details).length < 4096 ? error.details : null;
-    this.#frames.send([frameType.error, id, error.code, error.message.slice(0, 1000), details]);
+    const { code, message, details } = toAlthingError(thrown, 'handler-failed');
+    this.#frames.send([frameType.error, id, code, wellFormed(message), plainDetails(details)]);
   }
 }
+
+const wellFormed = (message: string): string => message.slice(0, 1000).toWellFormed();
+
+const plainDetails = (details: AlthingError['details']): unknown => {
+  if (!details) return null;
+  try {
+    return encode(details).length <= maxDetailsBytes ? details : null;
+  } catch {
+    // A handler may put anything there; code and message are what counts.
+    return null;
+  }
+};
 
 const isId = (id: unknown): id is number => Number.isSafeInteger(id) && (id as number) > 0;
 

@@ -21,6 +21,8 @@ import { type Frame, frameType } from './frames.ts';
 const defaultTimeoutMs = 10_000;
 /** The answer is waited for a little longer than the device was given, so that its own word comes first. */
 const graceMs = 250;
+/** Devices give nothing more time than this. */
+const maxTimeoutMs = 600_000;
 const maxPending = 4096;
 /** Nothing more is queued for a peer that is this far behind. */
 const maxQueuedBytes = 8 * 1024 * 1024;
@@ -109,7 +111,7 @@ export class OutgoingCalls {
     const [, id, code, message, details] = frame;
     const error = new AlthingError(
       isErrorCode(code) ? (code as ErrorCode) : 'handler-failed',
-      typeof message === 'string' ? message : 'The other side gave no reason.',
+      typeof message === 'string' ? message.slice(0, 1000) : 'The other side gave no reason.',
       typeof details === 'object' && details !== null ? { details: details as Record<string, unknown> } : {},
     );
     const pending = this.#pending.get(id as number);
@@ -132,13 +134,16 @@ export class OutgoingCalls {
     stream.sink.next(frame[3], { run: stream.run, seq: frame[2] as number });
   }
 
-  /** [14, id, missed or null] */
+  /** [14, id, missed or null, seq] */
   missed(frame: Frame): void {
+    const stream = this.#streams.get(frame[1] as number);
+    if (!stream) return;
     const missed = typeof frame[2] === 'number' ? frame[2] : null;
     const said = missed === null ? 'Some values' : missed === 1 ? 'A value' : `${missed} values`;
-    this.#streams
-      .get(frame[1] as number)
-      ?.sink.error(new AlthingError('values-missed', `${said} did not arrive.`, { details: { missed } }));
+    stream.sink.error(
+      new AlthingError('values-missed', `${said} did not arrive.`, { details: { missed } }),
+      Number.isSafeInteger(frame[3]) ? { run: stream.run, seq: frame[3] as number } : undefined,
+    );
   }
 
   /** The session has ended. */
@@ -165,7 +170,8 @@ export class OutgoingCalls {
     options: CallOptions,
     after: StreamPosition | undefined,
   ): Promise<unknown> {
-    const { signal, timeoutMs = defaultTimeoutMs, cause } = options;
+    const { signal, cause } = options;
+    const timeoutMs = boundedTimeout(options.timeoutMs);
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(new AlthingError('cancelled', 'The call was given up before it was sent.'));
@@ -211,6 +217,9 @@ export class OutgoingCalls {
     if (pending.onAbort) pending.signal?.removeEventListener('abort', pending.onAbort);
   }
 }
+
+const boundedTimeout = (timeoutMs: number = defaultTimeoutMs): number =>
+  Number.isNaN(timeoutMs) ? defaultTimeoutMs : Math.min(Math.max(timeoutMs, 1), maxTimeoutMs);
 
 const requestFrame = (
   id: number,

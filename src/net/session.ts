@@ -2,7 +2,7 @@
  * A session: the one long-lived conversation between two members, over a channel that the handshake accepted.
  * Relies on `incoming.ts` and `outgoing.ts` for calls; itself it keeps watch that the other side is alive.
  */
-import { AlthingError } from '../core/errors.ts';
+import { AlthingError, toAlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { SyncMessage } from '../replica/reconciler.ts';
 import type {
@@ -27,6 +27,7 @@ const pingAfterMs = 1000;
 const deadAfterMs = 1800;
 /** A timer this late means that this process stood still, and what was said meanwhile is still to be read. */
 const stalledMs = 300;
+const maxQueuedPongBytes = 1024 * 1024;
 /** Reconciliation messages that wait for their turn at most; reading stops until they are done. */
 const maxSyncWaiting = 16;
 
@@ -75,7 +76,7 @@ export class Session {
       this.#ended(undefined);
       return;
     }
-    this.#frames.handle((frame) => this.#dispatch(frame));
+    this.#frames.handle((frame, sizeBytes) => this.#dispatch(frame, sizeBytes));
     this.#watch();
     this.#ping();
   }
@@ -140,11 +141,11 @@ export class Session {
     this.#watch();
   }
 
-  #dispatch(frame: Frame): void {
+  #dispatch(frame: Frame, sizeBytes: number): void {
     this.#heard = performance.now();
     switch (frame[0]) {
       case frameType.request:
-        this.#incoming.request(frame);
+        this.#incoming.request(frame, sizeBytes);
         break;
       case frameType.response:
         this.#outgoing.response(frame);
@@ -167,7 +168,8 @@ export class Session {
         this.#sync(decodeSync(frame));
         break;
       case frameType.ping:
-        this.#frames.send([frameType.pong, frame[1] ?? 0]);
+        // Whoever does not read what it is sent has no use for more.
+        if (this.#frames.queuedBytes < maxQueuedPongBytes) this.#frames.send([frameType.pong, frame[1] ?? 0]);
         break;
       case frameType.pong:
         if (frame[1] === this.#pingNumber) this.#rttMs = this.#heard - this.#pingSent;
@@ -185,12 +187,15 @@ export class Session {
 
   #sync(message: SyncMessage): void {
     this.#syncWaiting += 1;
-    if (this.#syncWaiting === maxSyncWaiting) this.#frames.channel.pause();
-    void this.#host.sync(this, message).finally(() => {
-      this.#syncWaiting -= 1;
-      this.#heard = performance.now();
-      if (this.#syncWaiting === maxSyncWaiting - 1 && !this.#incoming.paused) this.#frames.channel.resume();
-    });
+    if (this.#syncWaiting >= maxSyncWaiting) this.#frames.pause('records');
+    this.#host
+      .sync(this, message)
+      .catch((error: unknown) => this.close(toAlthingError(error), { abrupt: true }))
+      .finally(() => {
+        this.#syncWaiting -= 1;
+        this.#heard = performance.now();
+        if (this.#syncWaiting < maxSyncWaiting) this.#frames.resume('records');
+      });
   }
 
   /** One timer does both: pings when it is time, and notices silence. */

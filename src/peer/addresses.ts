@@ -2,7 +2,7 @@
  * Where peers can be reached: what was heard on the networks, what worked before, what they say themselves.
  * Relies on the local notes for memory; nothing here is trusted, the key that answers decides.
  */
-import { equalBytes } from '../core/bytes.ts';
+import { equalBytes, toHex } from '../core/bytes.ts';
 import { AlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { Endpoint } from '../net/channel.ts';
@@ -53,7 +53,8 @@ export class Addresses {
 
   /** Whether this announcement is that peer's. */
   isOf(sighting: Sighting, peer: PeerId): boolean {
-    const key = `${sighting.instance}/${peer}`;
+    // A peer that joins another fabric announces itself anew under the same instance name.
+    const key = `${toHex(sighting.salt)}/${toHex(sighting.tag)}/${peer}`;
     let match = this.#tags.get(key);
     if (match === undefined) {
       match = equalBytes(

@@ -127,10 +127,26 @@ export class FabricRun {
   async start(): Promise<void> {
     await this.publishCard();
     this.#announce();
-    this.supervisor.want(this.replica.authority.members.keys());
+    this.supervisor.want(this.membership.members());
     this.supervisor.bootstrap(this.#options.bootstrap);
     this.#ticker = setInterval(() => this.#reconciler.tick(), tickMs);
     this.#confirm();
+  }
+
+  /** Resolves when this replica has caught up with another for the first time, or after `timeoutMs`. */
+  caughtUp(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#reconciler.onSettled = () => {};
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      // Before the records that admit this peer have come, there is more to follow.
+      this.#reconciler.onSettled = () => {
+        if (this.replica.authority.members.has(this.#self)) done();
+      };
+    });
   }
 
   /** When a peer was last in session, milliseconds since 1970; undefined where never in this run. */
@@ -145,7 +161,7 @@ export class FabricRun {
 
   /** Something was heard on the networks: if it is one of ours, it is dialled at once. */
   sighted(sighting: Sighting): void {
-    for (const peer of this.replica.authority.members.keys())
+    for (const peer of this.membership.members())
       if (peer !== this.#self && this.#addresses.isOf(sighting, peer)) this.supervisor.kick(peer);
   }
 
@@ -242,7 +258,7 @@ export class FabricRun {
     if (this.#closed) return;
     this.#reconciler.replicaChanged(change);
     if (change.membership) {
-      this.supervisor.want(this.replica.authority.members.keys());
+      this.supervisor.want(this.membership.members());
       this.#confirm();
     }
     for (const record of change.records)

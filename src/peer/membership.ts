@@ -50,6 +50,13 @@ export class Membership implements Gatekeeper {
     return this.#replica.authority.members.get(peer)?.role ?? this.#provisional.get(peer);
   }
 
+  /** All who belong by what is known; before the first records have arrived, by this peer's own proof. */
+  members(): Iterable<PeerId> {
+    const { authority, self } = this.#replica;
+    const known = authority.members.has(self) ? authority : this.#authorityWith(this.#options.storedProof);
+    return known.members.keys();
+  }
+
   proof(): readonly Uint8Array[] {
     const known = this.#replica.authority.members.get(this.#replica.self);
     return known ? rawOf(known.proof) : this.#options.storedProof;

@@ -134,6 +134,25 @@ export class Link {
   }
 }
 
+/** A cable between two switches: no host sees whether it is in. */
+export class Trunk {
+  readonly #from: Switch;
+  readonly #port: string;
+
+  constructor(from: Switch, port: string) {
+    this.#from = from;
+    this.#port = port;
+  }
+
+  async unplug(): Promise<void> {
+    await this.#from.ip('link', 'set', this.#port, 'down');
+  }
+
+  async plug(): Promise<void> {
+    await this.#from.ip('link', 'set', this.#port, 'up');
+  }
+}
+
 /** A set of namespaces that is removed as a whole. */
 export class Lab {
   readonly #prefix = `al${process.pid}-${++labCount}-`;
@@ -180,6 +199,16 @@ export class Lab {
     await host.ip('address', 'add', cidr, 'dev', device, ...fresh);
     await host.ip('link', 'set', device, 'up');
     return new Link(host, into, device, port);
+  }
+
+  /** A cable from a new port of one switch to a new port of another. */
+  async trunk(from: Switch, to: Switch): Promise<Trunk> {
+    const [near, far] = [from.nextInterface(), to.nextInterface()];
+    const peer = ['peer', 'name', far, 'netns', to.namespace];
+    await run('ip', ['link', 'add', near, 'index', '2000', 'netns', from.namespace, 'type', 'veth', ...peer]);
+    await from.ip('link', 'set', near, 'master', 'br0', 'up');
+    await to.ip('link', 'set', far, 'master', 'br0', 'up');
+    return new Trunk(from, near);
   }
 
   /** Kills every process that was started here and removes every namespace. Idempotent. */

@@ -100,7 +100,7 @@ export class EmissionLog {
     if (missed === null || missed > 0) {
       reader.foreign = false;
       reader.seq = Math.max(reader.seq, before);
-      reader.sink.error(missedError(this.#name, missed));
+      reader.sink.error(missedError(this.#name, missed), { run: this.#run, seq: reader.seq });
       return;
     }
     const { value } = this.#kept[reader.seq - before]!;

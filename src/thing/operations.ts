@@ -59,9 +59,9 @@ export interface StreamSink {
   next(value: unknown, position: StreamPosition): void;
   /**
    * Tells of values that will never come (`values-missed`, `details.missed`: how many, or null where unknown); the
-   * stream goes on. Every other code ends the stream.
+   * stream goes on, after `position` where that is known. Every other code ends the stream.
    */
-  error(error: AlthingError): void;
+  error(error: AlthingError, position?: StreamPosition): void;
 }
 
 /** An open stream. */
