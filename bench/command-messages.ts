@@ -21,8 +21,11 @@ export class BenchProcess {
 
   /** @param file beside this one; @param args its arguments */
   constructor(file: string, args: readonly string[], core?: number) {
-    this.#child = fork(new URL(file, import.meta.url), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    if (core !== undefined) execFileSync('taskset', ['-a', '-cp', String(core), String(this.#child.pid)], {stdio:'ignore'});
+    this.#child = fork(new URL(file, import.meta.url), args, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    if (core !== undefined)
+      execFileSync('taskset', ['-a', '-cp', String(core), String(this.#child.pid)], { stdio: 'ignore' });
   }
 
   /** What it says next. Rejects where it ends instead. */

@@ -38,7 +38,7 @@ export interface CommandFigures {
   readonly throughputRatio: Spread;
 }
 
-const inFlightNumbers = [1, 16];
+const inFlightNumbers = (process.env.INFLIGHT ?? "1,16").split(",").map(Number);
 const warmUpOperations = 6000;
 
 /** The size of a write's frame and of its answer, as the asker will send them. */
@@ -46,7 +46,17 @@ const frameSizes = (): Omit<EchoSettings, 'port'> => {
   const peer = 'z6Mk'.padEnd(48, 'x');
   const cause = ['x'.repeat(36), 'program', peer];
   const thing = `urn:althing:${peer}:lamp`;
-  const request = [frameType.request, 10_000, 'writeproperty', thing, 'on', 10_000, cause, null, true] as const;
+  const request = [
+    frameType.request,
+    10_000,
+    'writeproperty',
+    thing,
+    'on',
+    10_000,
+    cause,
+    null,
+    true,
+  ] as const;
   return {
     requestBytes: encodeFrame(request).length,
     responseBytes: encodeFrame([frameType.response, 10_000, null]).length,

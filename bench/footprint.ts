@@ -91,11 +91,10 @@ export const canMeasureFootprint = (): boolean => existsSync('/proc/self/status'
 
 const startPeer = async (launcher: string, env: NodeJS.ProcessEnv) => {
   const begun = performance.now();
-  const child = spawn(
-    process.execPath,
-    [launcher, 'up', '--json', '--listen', '127.0.0.1:0', '--no-mdns'],
-    { env, stdio: ['ignore', 'pipe', 'ignore'] },
-  );
+  const child = spawn(process.execPath, [launcher, 'up', '--json', '--listen', '127.0.0.1:0', '--no-mdns'], {
+    env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`The peer ended with ${code} before it was ready.`);
   });

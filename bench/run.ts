@@ -16,7 +16,9 @@ const say = (text: string): void => {
 };
 
 const tellCommand = (figures: readonly CommandFigures[]): void => {
-  say('\n## A property write between two processes, beside a raw TLS 1.3 echo (us; quartiles of the rounds)\n');
+  say(
+    '\n## A property write between two processes, beside a raw TLS 1.3 echo (us; quartiles of the rounds)\n',
+  );
   say('| in flight | | median | p99 | a second | CPU, both sides |\n| --- | --- | --- | --- | --- | --- |');
   for (const { inFlight, command, echo } of figures)
     for (const [name, each] of [

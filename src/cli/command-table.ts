@@ -165,7 +165,7 @@ export const commands: readonly CommandSpec[] = [
     name: 'demo',
     args: [],
     summary: 'run a whole home on this machine, a process a device',
-    options: [],
+    options: [{ flags: '--once', summary: 'play it through once, tell it as text, and end' }],
     load: () => import('./demo.ts'),
   },
 ];

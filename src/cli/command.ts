@@ -22,6 +22,7 @@ export interface OptionValues {
   readonly expires?: string;
   readonly type?: string;
   readonly wait?: boolean;
+  readonly once?: boolean;
 }
 
 /** One call of a command. */

@@ -57,9 +57,10 @@ const admissionOrder = (a: ControlRecord, b: ControlRecord): number =>
 /**
  * Computes the membership.
  *
- * Admissions are walked in the order of the admitting clock. An admission counts if its invite stands and was not
- * expired by that clock, its proof holds, and its author was a member admitted before it; confirmed ones always keep
- * their use, the others share what is left. Signatures of the records themselves have been verified by the caller.
+ * An admission counts if its invite stands and was not expired by the admitting clock, its proof holds, and an admin
+ * confirmed it or its author is a member. Confirmed ones always keep their use; the others share what is left in the
+ * order of the admitting clocks, save that none comes before the one that made its author a member: those clocks may
+ * disagree. Signatures of the records themselves have been verified by the caller.
  */
 export const computeAuthority = (
   fabric: Fabric,
@@ -99,26 +100,36 @@ export const computeAuthority = (
   }
   for (const [id, joiners] of confirmedJoiners) invites.get(id)!.used = joiners.size;
 
-  const unconfirmed: ControlRecord[] = [];
   for (const record of valid) {
-    const { statement } = record;
-    const joiner = peerIdOf(statement.joiner);
-    if (members.has(joiner)) continue;
-    const standing = invites.get(toHex(statement.invite))!;
     const confirmation = confirmations.get(record.hash);
-    if (confirmation) {
-      const proof = [standing.record, record, confirmation];
-      members.set(joiner, { peer: joiner, role: standing.invite.role, since: stampMs(record.hlc), proof });
-      continue;
-    }
-    const admitter = members.get(record.authorId);
-    if (!admitter || admitter.role === 'guest') continue;
-    if (confirmedJoiners.get(toHex(statement.invite))?.has(joiner)) continue;
-    if (standing.used >= standing.invite.uses) continue;
-    standing.used += 1;
-    const proof = [...new Set([...admitter.proof, standing.record, record])];
+    if (!confirmation) continue;
+    const joiner = peerIdOf(record.statement.joiner);
+    if (members.has(joiner)) continue;
+    const standing = invites.get(toHex(record.statement.invite))!;
+    const proof = [standing.record, record, confirmation];
     members.set(joiner, { peer: joiner, role: standing.invite.role, since: stampMs(record.hlc), proof });
-    unconfirmed.push(record);
+  }
+
+  const unconfirmed: ControlRecord[] = [];
+  let waiting = valid.filter((record) => !confirmations.has(record.hash));
+  for (let before = -1; before !== members.size; ) {
+    before = members.size;
+    const later: AdmissionRecord[] = [];
+    for (const record of waiting) {
+      const { statement } = record;
+      const joiner = peerIdOf(statement.joiner);
+      if (members.has(joiner)) continue;
+      const admitter = members.get(record.authorId);
+      if (!admitter) later.push(record);
+      if (!admitter || admitter.role === 'guest') continue;
+      const standing = invites.get(toHex(statement.invite))!;
+      if (standing.used >= standing.invite.uses) continue;
+      standing.used += 1;
+      const proof = [...new Set([...admitter.proof, standing.record, record])];
+      members.set(joiner, { peer: joiner, role: standing.invite.role, since: stampMs(record.hlc), proof });
+      unconfirmed.push(record);
+    }
+    waiting = later;
   }
   return { members, invites, unconfirmed };
 };

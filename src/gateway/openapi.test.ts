@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../core/logger.ts';
 import { FakePeer } from '../testing/fake-peer.ts';
+import { gatewayRoutes } from './app.ts';
 import { openApi } from './openapi.ts';
-import { gatewayRoutes } from './server.ts';
 import { EventStreams } from './sse.ts';
 
 const routes = gatewayRoutes({

@@ -1,21 +1,14 @@
 /**
  * The gateway: one HTTP application on the unix socket and, if asked, on TCP.
- * Relies on hono and its Node adapter; what is not needed to start is loaded on first use.
+ * Relies on `app.ts` for what it answers, which is loaded with the first request.
  */
-import { createServer, type Server } from 'node:http';
-import { getRequestListener, type HttpBindings } from '@hono/node-server';
-import { Hono } from 'hono/tiny';
-import { AlthingError } from '../core/errors.ts';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { errorTable, toAlthingError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { PeerApi } from '../peer/peer-api.ts';
-import { checkHost, checkOrigin, scopeOfToken } from './auth.ts';
-import { directoryRoutes } from './directory-routes.ts';
-import { fabricRoutes } from './fabric-routes.ts';
 import { closeServer, listenOnSocket, listenOnTcp } from './listen.ts';
-import { problemResponse, unknownPath } from './problem.ts';
-import { failure, type Gateway, type GatewayEnv, mountRoutes, type Route, type Via } from './routes.ts';
+import type { Gateway, Via } from './routes.ts';
 import { defaultSseLimits, EventStreams, type SseLimits } from './sse.ts';
-import { thingRoutes } from './thing-routes.ts';
 
 /** How a gateway is started. */
 export interface GatewayOptions {
@@ -44,10 +37,10 @@ export const startGateway = async (peer: PeerApi, options: GatewayOptions): Prom
   const address = { socket: options.socketPath, http: null as string | null };
   const streams = new EventStreams({ ...defaultSseLimits, ...options.sse });
   const gateway: Gateway = { peer, streams, logger, address };
-  const app = createApp(gateway, options.http?.host);
+  const app = lazyApp(gateway, options.http?.host);
   const servers: Server[] = [];
   const serve = (via: Via): Server => {
-    const server = createHttpServer(app, via);
+    const server = createHttpServer(app(via));
     servers.push(server);
     return server;
   };
@@ -66,47 +59,25 @@ export const startGateway = async (peer: PeerApi, options: GatewayOptions): Prom
   return { ...address, close };
 };
 
-/** Every route of a gateway. */
-export const gatewayRoutes = (gateway: Gateway): Route[] => [
-  ...directoryRoutes(gateway),
-  ...thingRoutes(gateway),
-  ...fabricRoutes(gateway),
-];
-
-const createApp = (gateway: Gateway, listeningHost: string | undefined): Hono<GatewayEnv> => {
-  const app = new Hono<GatewayEnv>();
-  app.use('*', async (c, next) => {
-    const host = c.req.header('host');
-    checkOrigin(c.req.header('origin'), host);
-    if (c.env.via === 'socket') c.set('scope', 'manage');
-    else {
-      checkHost(host, listeningHost ?? '');
-      c.set(
-        'scope',
-        await scopeOfToken(c.req.header('authorization'), (token) => gateway.peer.checkToken(token)),
-      );
-    }
-    await next();
-  });
-  mountRoutes(app, gatewayRoutes(gateway), gateway.logger);
-  app.notFound((c) => problemResponse(unknownPath(c.req.path)));
-  app.onError((error, c) => failure(error, c, gateway.logger));
-  return app;
+/** The application's listeners, loaded when somebody asks something. */
+const lazyApp = (gateway: Gateway, listeningHost: string | undefined) => {
+  let loading: Promise<Record<Via, RequestListener>> | undefined;
+  const load = async () => (await import('./app.ts')).createApp(gateway, listeningHost);
+  return (via: Via): RequestListener =>
+    async (request, response) => {
+      try {
+        loading ??= load();
+        (await loading)[via](request, response);
+      } catch (thrown) {
+        // Files of the package are gone, as while it is being replaced: what runs already goes on.
+        const error = toAlthingError(thrown);
+        gateway.logger.error({ err: error }, 'the HTTP application cannot be loaded');
+        response.writeHead(errorTable[error.code].status).end();
+      }
+    };
 };
 
-const createHttpServer = (app: Hono<GatewayEnv>, via: Via): Server => {
-  const listener = getRequestListener(
-    // HTTP/2 bindings are in the adapter's type only: this server speaks HTTP/1.1.
-    (request, env) => app.fetch(request, { ...(env as HttpBindings), via }),
-    {
-      // A program that embeds a peer keeps its own Request and Response.
-      overrideGlobalObjects: false,
-      errorHandler: (error) =>
-        problemResponse(
-          new AlthingError('bad-input', `The request cannot be read: ${(error as Error).message}`),
-        ),
-    },
-  );
+const createHttpServer = (listener: RequestListener): Server => {
   const server = createServer(
     { requestTimeout: 30_000, headersTimeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 },
     listener,

@@ -1,8 +1,8 @@
 /**
- * One attempt to reach a peer: all its addresses in parallel, staggered, the first that is really it wins.
+ * One attempt to reach a peer: all its addresses in parallel, staggered; the first that is really it is greeted.
  * Relies on a way to dial and on the handshake; keeps nothing between attempts.
  */
-import { AlthingError, toAlthingError } from '../core/errors.ts';
+import { AlthingError, type ErrorCode, toAlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { Channel, Endpoint } from './channel.ts';
 import { FrameChannel } from './frame-channel.ts';
@@ -17,103 +17,126 @@ export type Dial = (
 /** The next address is tried this much later, unless the ones before have failed. */
 const staggerMs = 100;
 const dialTimeoutMs = 3000;
-/** More addresses of one peer than this are not tried in one attempt. */
+/** More addresses of one peer than this are not tried in one round. */
 const maxEndpoints = 12;
+/** A round that began within this is not begun anew: good news comes in several copies. */
+const freshRoundMs = 300;
+/** Dials under way at once. */
+const maxDials = 24;
+/** Failures that say less than any other. */
+const vague: ReadonlySet<ErrorCode> = new Set(['peer-offline', 'wrong-peer']);
+
+export interface AttemptOptions {
+  /** The addresses as they are known now, the likeliest first. */
+  readonly endpoints: () => readonly Endpoint[];
+  readonly dial: Dial;
+  readonly gate: Gatekeeper;
+  /** Decides by the key that a channel proved whether this is whom we meant: only then is anything said. */
+  readonly meant: (peer: PeerId) => boolean;
+}
 
 /**
- * Dials and greets. `meant` decides, by the key that the channel proved, whether this is whom we meant: only then is
- * anything said. Rejects with the most telling failure, `peer-offline` if all were silent, `cancelled` when aborted.
+ * Dials and greets. Only one channel is ever greeted: the other side takes a channel into use with our first word, so
+ * to greet two and keep one would end a session there.
  */
-export const reach = async (
-  endpoints: readonly Endpoint[],
-  dial: Dial,
-  gate: Gatekeeper,
-  options: { meant: (peer: PeerId) => boolean; signal: AbortSignal },
-): Promise<FrameChannel> => {
-  const tries = endpoints.slice(0, maxEndpoints);
-  const controller = new AbortController();
-  const signal = AbortSignal.any([controller.signal, options.signal]);
-  const attempt = async (endpoint: Endpoint): Promise<FrameChannel> => {
-    const channel = await dial(endpoint, { timeoutMs: dialTimeoutMs, signal });
-    const frames = new FrameChannel(channel);
-    if (!options.meant(channel.remote)) {
-      frames.close();
-      throw new AlthingError(
-        'wrong-peer',
-        `${channel.remoteAddress} is ${channel.remote}: another was meant.`,
-      );
+export class Attempt {
+  /** Rejects with the most telling failure, `peer-offline` if all were silent, `cancelled` when given up. */
+  readonly result: Promise<FrameChannel>;
+  readonly #options: AttemptOptions;
+  readonly #dialling = new AbortController();
+  readonly #found = Promise.withResolvers<Channel>();
+  #queue: Endpoint[] = [];
+  #running = 0;
+  #roundBegan = Number.NEGATIVE_INFINITY;
+  #nextDial: NodeJS.Timeout | undefined;
+  #nextRound: NodeJS.Timeout | undefined;
+  #failure: AlthingError | undefined;
+  #greeting: FrameChannel | undefined;
+
+  constructor(options: AttemptOptions) {
+    this.#options = options;
+    this.result = this.#found.promise.then((channel) => this.#greet(channel));
+    this.again();
+  }
+
+  /** Good news: dials all addresses that are known now, beside those that are being dialled already. */
+  again(): void {
+    if (this.#dialling.signal.aborted) return;
+    clearTimeout(this.#nextRound);
+    this.#nextRound = undefined;
+    const wait = this.#roundBegan + freshRoundMs - performance.now();
+    if (wait > 0) {
+      this.#nextRound = setTimeout(() => this.again(), wait);
+      return;
     }
-    const abort = (): void => frames.close(undefined, { abrupt: true });
-    signal.addEventListener('abort', abort, { once: true });
+    this.#roundBegan = performance.now();
+    this.#queue = this.#options.endpoints().slice(0, maxEndpoints);
+    this.#dialNext();
+  }
+
+  /** Gives up, unless the greeting has begun: that comes to its own end. */
+  cancel(): void {
+    this.#end(new AlthingError('cancelled', 'Dialling was given up.'));
+  }
+
+  /** Gives up whatever has begun. */
+  close(): void {
+    this.cancel();
+    this.#greeting?.close(undefined, { abrupt: true });
+  }
+
+  #dialNext(): void {
+    clearTimeout(this.#nextDial);
+    // Where there are too many, the end of one leads back here.
+    if (this.#running >= maxDials) return;
+    const endpoint = this.#queue.shift();
+    if (endpoint) {
+      void this.#dial(endpoint);
+      if (this.#queue.length > 0) this.#nextDial = setTimeout(() => this.#dialNext(), staggerMs);
+    } else if (this.#running === 0 && !this.#nextRound)
+      this.#end(this.#failure ?? new AlthingError('peer-offline', 'No address of the peer is known.'));
+  }
+
+  async #dial(endpoint: Endpoint): Promise<void> {
+    const { dial, meant } = this.#options;
+    const { signal } = this.#dialling;
+    this.#running += 1;
     try {
-      await greet(frames, gate);
+      const channel = await dial(endpoint, { timeoutMs: dialTimeoutMs, signal });
+      if (signal.aborted || !meant(channel.remote)) {
+        channel.close({ abrupt: true });
+        throw new AlthingError(
+          'wrong-peer',
+          `${channel.remoteAddress} is ${channel.remote}: another was meant.`,
+        );
+      }
+      this.#found.resolve(channel);
+      this.#end();
+    } catch (error) {
+      const said = toAlthingError(error, 'peer-offline');
+      if (!this.#failure || vague.has(this.#failure.code)) this.#failure = said;
+    } finally {
+      this.#running -= 1;
+    }
+    if (!signal.aborted) this.#dialNext();
+  }
+
+  #end(error?: AlthingError): void {
+    clearTimeout(this.#nextDial);
+    clearTimeout(this.#nextRound);
+    this.#dialling.abort();
+    if (error) this.#found.reject(error);
+  }
+
+  async #greet(channel: Channel): Promise<FrameChannel> {
+    const frames = new FrameChannel(channel);
+    this.#greeting = frames;
+    try {
+      await greet(frames, this.#options.gate);
+      return frames;
     } catch (error) {
       frames.close(undefined, { abrupt: true });
       throw error;
-    } finally {
-      signal.removeEventListener('abort', abort);
     }
-    return frames;
-  };
-  try {
-    return await firstOf(tries, attempt, signal);
-  } finally {
-    controller.abort();
   }
-};
-
-/** Runs `attempt` over the list, one more each `staggerMs` or as soon as one fails; the first success wins. */
-const firstOf = <T, R extends FrameChannel>(
-  list: readonly T[],
-  attempt: (one: T) => Promise<R>,
-  signal: AbortSignal,
-): Promise<R> =>
-  new Promise((resolve, reject) => {
-    let next = 0;
-    let running = 0;
-    let done = false;
-    let timer: NodeJS.Timeout | undefined;
-    let worst: AlthingError | undefined;
-    const finish = (): void => {
-      done = true;
-      clearTimeout(timer);
-      signal.removeEventListener('abort', aborted);
-    };
-    const aborted = (): void => {
-      if (done) return;
-      finish();
-      reject(new AlthingError('cancelled', 'Dialling was given up.'));
-    };
-    const failed = (error: unknown): void => {
-      running -= 1;
-      const said = toAlthingError(error, 'peer-offline');
-      if (!worst || worst.code === 'peer-offline' || worst.code === 'wrong-peer') worst = said;
-      if (done) return;
-      if (next < list.length) start();
-      else if (running === 0) {
-        finish();
-        reject(worst);
-      }
-    };
-    const start = (): void => {
-      clearTimeout(timer);
-      const one = list[next];
-      if (one === undefined || done) return;
-      next += 1;
-      running += 1;
-      attempt(one).then((result) => {
-        // A second success came too late to be wanted.
-        if (done) return result.close();
-        finish();
-        resolve(result);
-      }, failed);
-      timer = setTimeout(start, staggerMs);
-    };
-    if (signal.aborted) return aborted();
-    if (list.length === 0) {
-      reject(new AlthingError('peer-offline', 'No address of the peer is known.'));
-      return;
-    }
-    signal.addEventListener('abort', aborted, { once: true });
-    start();
-  });
+}

@@ -524,7 +524,7 @@ test('reconciliation messages are dealt with sixteen at a time: the other side i
     { timeoutMs: 20_000, what: '200 messages to be dealt with' },
   );
   assert.equal(most, 16);
-  session.close({ abrupt: true });
+  session.close(undefined, { abrupt: true });
 });
 
 test(`the peer's id is the channel's key`, () => {

@@ -6,7 +6,7 @@ import { type AlthingError, toAlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Channel, Endpoint } from './channel.ts';
-import { type Dial, reach } from './dialler.ts';
+import { Attempt, type Dial } from './dialler.ts';
 import { FrameChannel } from './frame-channel.ts';
 import { answerDoor, type Gatekeeper } from './handshake.ts';
 import { Session, type SessionHost } from './session.ts';
@@ -32,22 +32,23 @@ export interface SupervisorOptions {
 const doubleMs = 2000;
 const firstDelayMs = 250;
 const maxDelayMs = 30_000;
-/** A peer seen within this is redialled at least once a second. */
+/** A peer lost within this is likely to come back any moment, and is redialled as often as this. */
 const recentMs = 60_000;
-const recentDelayMs = 1000;
+const recentDelayMs = 400;
+/** Later, what one waits is this part of the time that the peer has been away. */
+const patience = 0.1;
 /** The higher key of a pair lets the lower one dial first. */
 const courtesyMs = 120;
-/** An attempt younger than this is not started over by good news. */
-const freshAttemptMs = 300;
 
 interface Target {
   /** Unknown for a bootstrap address until it has answered. */
   peer: PeerId | undefined;
   readonly endpoint?: Endpoint;
   failures: number;
+  /** When the last session ended, or when it was first wanted. */
   lastSeen: number;
   timer?: NodeJS.Timeout | undefined;
-  attempt?: { readonly controller: AbortController; readonly started: number } | undefined;
+  attempt?: Attempt | undefined;
 }
 
 /** Keeps sessions with all wanted peers. */
@@ -79,7 +80,7 @@ export class Supervisor {
     wanted.delete(this.#options.self);
     for (const peer of wanted) {
       if (this.#targets.has(peer)) continue;
-      const target: Target = { peer, failures: 0, lastSeen: 0 };
+      const target: Target = { peer, failures: 0, lastSeen: performance.now() };
       this.#targets.set(peer, target);
       if (!this.#current.has(peer)) this.#later(target, this.#options.self < peer ? 0 : courtesyMs);
     }
@@ -106,9 +107,9 @@ export class Supervisor {
       peer === undefined ? [...this.#targets.values(), ...this.#bootstrap] : [this.#targets.get(peer)];
     for (const target of targets) {
       if (!target || this.#satisfied(target)) continue;
-      if (target.attempt && performance.now() - target.attempt.started < freshAttemptMs) continue;
       target.failures = 0;
-      this.#later(target, 0);
+      if (target.attempt) target.attempt.again();
+      else this.#later(target, 0);
     }
   }
 
@@ -138,7 +139,10 @@ export class Supervisor {
   /** Ends all sessions and attempts. */
   close(): void {
     this.#closed = true;
-    for (const target of [...this.#targets.values(), ...this.#bootstrap]) this.#stop(target);
+    for (const target of [...this.#targets.values(), ...this.#bootstrap]) {
+      target.attempt?.close();
+      this.#stop(target);
+    }
     for (const session of this.#all) session.close();
   }
 
@@ -149,7 +153,7 @@ export class Supervisor {
   #stop(target: Target): void {
     clearTimeout(target.timer);
     target.timer = undefined;
-    target.attempt?.controller.abort();
+    target.attempt?.cancel();
     target.attempt = undefined;
   }
 
@@ -162,15 +166,16 @@ export class Supervisor {
   async #dial(target: Target): Promise<void> {
     if (this.#closed || this.#satisfied(target)) return;
     const { peer, endpoint } = target;
-    const controller = new AbortController();
-    const attempt = { controller, started: performance.now() };
+    const { dial, gate, endpointsOf } = this.#options;
+    const attempt = new Attempt({
+      endpoints: () => (endpoint ? [endpoint] : endpointsOf(peer!)),
+      dial,
+      gate,
+      meant: (found) => (endpoint ? this.#targets.has(found) : found === peer),
+    });
     target.attempt = attempt;
     try {
-      const endpoints = endpoint ? [endpoint] : this.#options.endpointsOf(peer!);
-      const frames = await reach(endpoints, this.#options.dial, this.#options.gate, {
-        meant: (found) => (endpoint ? this.#targets.has(found) : found === peer),
-        signal: controller.signal,
-      });
+      const frames = await attempt.result;
       if (target.attempt === attempt) target.attempt = undefined;
       target.peer ??= frames.channel.remote;
       this.#adopt(frames);
@@ -185,8 +190,8 @@ export class Supervisor {
     target.failures += 1;
     const name = target.peer ?? target.endpoint?.host;
     this.#options.logger.debug({ peer: name, code: error.code, failures: target.failures }, error.message);
-    const recent = performance.now() - target.lastSeen < recentMs;
-    const cap = recent ? recentDelayMs : maxDelayMs;
+    const awayMs = performance.now() - target.lastSeen;
+    const cap = awayMs < recentMs ? recentDelayMs : Math.min(awayMs * patience, maxDelayMs);
     const delay = Math.min(firstDelayMs * 1.7 ** Math.min(target.failures - 1, 20), cap);
     this.#later(target, delay * (0.5 + this.#options.random() / 2));
     this.#options.fruitless(target.peer);
@@ -209,6 +214,7 @@ export class Supervisor {
       existing?.retire();
     }
     const target = this.#targets.get(peer);
+    const wasAway = target !== undefined && target.failures > 0;
     if (target) {
       this.#stop(target);
       target.failures = 0;
@@ -216,6 +222,8 @@ export class Supervisor {
     }
     this.#options.opened(session, existing === undefined);
     session.start();
+    // What kept this one away may have kept others away, too.
+    if (wasAway) this.kick();
   }
 
   /** Both ends must choose alike: young doubles by who dialled, otherwise the newer. */

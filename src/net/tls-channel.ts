@@ -3,13 +3,12 @@
  * Relies on Node's `tls`; what Node lets pass (no certificate, other ALPN, resumption) is refused here by code.
  */
 import { readFileSync } from 'node:fs';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net';
 import {
   connect as connectTls,
   createSecureContext,
-  createServer,
+  createServer as createTlsServer,
   type SecureContext,
-  type Server,
   type TLSSocket,
 } from 'node:tls';
 import { AlthingError } from '../core/errors.ts';
@@ -37,17 +36,20 @@ const hasAes = (): boolean => {
   }
 };
 
-/** The TLS settings that both sides share, made once a process. */
-export const createTlsContext = (identity: TlsIdentity): SecureContext => {
+const contextOptions = (identity: TlsIdentity) => {
   const ciphers = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384'];
   const chacha = 'TLS_CHACHA20_POLY1305_SHA256';
-  return createSecureContext({
+  return {
     key: identity.keyPem,
     cert: identity.certPem,
     minVersion: 'TLSv1.3',
     ciphers: (hasAes() ? [...ciphers, chacha] : [chacha, ...ciphers]).join(':'),
-  });
+  } as const;
 };
+
+/** The TLS settings of the dialling side, made once a process. */
+export const createTlsContext = (identity: TlsIdentity): SecureContext =>
+  createSecureContext(contextOptions(identity));
 
 /** The key that the other side proved, once all that Node leaves open has been checked. */
 const remoteKey = (socket: TLSSocket): PeerId => {
@@ -61,6 +63,9 @@ const remoteKey = (socket: TLSSocket): PeerId => {
   const { x } = key.export({ format: 'jwk' });
   return peerIdOf(new Uint8Array(Buffer.from(x ?? '', 'base64url')));
 };
+
+/** A closed channel has this long to hand over what was sent. */
+const lingerMs = 2000;
 
 const wrap = (socket: TLSSocket, dialled: boolean): Channel => {
   socket.setNoDelay(true);
@@ -89,7 +94,11 @@ const wrap = (socket: TLSSocket, dialled: boolean): Channel => {
     resume: () => void socket.resume(),
     close({ abrupt = false } = {}) {
       if (abrupt) socket.destroy();
-      else socket.destroySoon();
+      else {
+        socket.destroySoon();
+        // Nobody can keep a channel open by not taking the rest of it.
+        setTimeout(() => socket.destroy(), lingerMs).unref();
+      }
     },
     onData: () => {},
     onDrain: () => {},
@@ -135,14 +144,14 @@ export const dialTls = (
       reject(new AlthingError('cancelled', `Dialling ${name} was given up.`));
       return;
     }
+    const tcp = connectTcp({ host: endpoint.host, port: endpoint.port, noDelay: true });
     const socket = connectTls({
-      socket: connectTcp({ host: endpoint.host, port: endpoint.port, noDelay: true }),
+      socket: tcp,
       secureContext: context,
       ALPNProtocols: [sessionProtocol],
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     });
-    const tcp = (socket as TLSSocket & { _parent?: Socket })._parent;
     const settle = (): void => {
       clearTimeout(timer);
       options.signal.removeEventListener('abort', abort);
@@ -154,7 +163,7 @@ export const dialTls = (
       // Late errors of a socket that was given up have nobody left to tell.
       socket.on('error', () => {});
       socket.destroy();
-      tcp?.destroy();
+      tcp.destroy();
       reject(
         error instanceof AlthingError
           ? error
@@ -183,15 +192,72 @@ export const dialTls = (
     });
   });
 
-/** Limits on those who have not proven anything yet. */
-const maxPending = 128;
-const maxPendingPerAddress = 32;
-const tlsHandshakeTimeoutMs = 5000;
+/** Bounds on those who have not proven yet that they belong here. */
+export interface StrangerLimits {
+  /** Of all, and of one IP address: a newer one takes the place of one that has been there for a while. */
+  readonly maxPending: number;
+  readonly maxPendingPerAddress: number;
+  /** From the TCP connection to the proof. */
+  readonly strangerTimeoutMs: number;
+}
+
+const defaultLimits: StrangerLimits = {
+  maxPending: 128,
+  maxPendingPerAddress: 32,
+  strangerTimeoutMs: 10_000,
+};
+/** A handshake takes milliseconds: whoever needs longer than this gives way where there is no room. */
+const graceMs = 1000;
 
 /** A listening socket that gives out channels. */
 export interface TlsListener {
   readonly endpoint: Endpoint;
   close(): Promise<void>;
+}
+
+/** The strangers at one listener. */
+class Strangers {
+  readonly #limits: StrangerLimits;
+  /** Oldest first. */
+  readonly #pending = new Map<Socket, { readonly address: string; readonly since: number }>();
+
+  constructor(limits: StrangerLimits) {
+    this.#limits = limits;
+  }
+
+  /** Lets one more in, in place of another one if need be; false where there is no room. */
+  admit(tcp: Socket): boolean {
+    const address = tcp.remoteAddress;
+    // It has gone already.
+    if (address === undefined) return false;
+    const { maxPending, maxPendingPerAddress, strangerTimeoutMs } = this.#limits;
+    const neighbours = [...this.#pending].filter(([, one]) => one.address === address);
+    if (neighbours.length >= maxPendingPerAddress) {
+      if (!this.#evict(neighbours[0]![0])) return false;
+    } else if (this.#pending.size >= maxPending && !this.#evict(this.#pending.keys().next().value!))
+      return false;
+    this.#pending.set(tcp, { address, since: performance.now() });
+    const timer = setTimeout(() => {
+      if (this.#pending.has(tcp)) tcp.destroy();
+    }, strangerTimeoutMs);
+    tcp.once('close', () => {
+      clearTimeout(timer);
+      this.#pending.delete(tcp);
+    });
+    return true;
+  }
+
+  /** It is no stranger any more. */
+  release(tcp: Socket): void {
+    this.#pending.delete(tcp);
+  }
+
+  #evict(tcp: Socket): boolean {
+    if (performance.now() - this.#pending.get(tcp)!.since < graceMs) return false;
+    this.#pending.delete(tcp);
+    tcp.destroy();
+    return true;
+  }
 }
 
 /**
@@ -201,66 +267,54 @@ export interface TlsListener {
  */
 export const listenTls = async (
   endpoint: Endpoint,
-  context: TlsIdentity,
-  options: { onChannel: (channel: Channel, accepted: () => void) => void; logger: Logger },
+  identity: TlsIdentity,
+  options: {
+    onChannel: (channel: Channel, accepted: () => void) => void;
+    logger: Logger;
+    limits?: Partial<StrangerLimits>;
+  },
 ): Promise<TlsListener> => {
-  const pending = new Map<string, number>();
-  /** One for each connection that still counts as pending. */
-  const releases = new Map<string, () => void>();
+  const { onChannel, logger } = options;
+  const strangers = new Strangers({ ...defaultLimits, ...options.limits });
   const open = new Set<Socket>();
-  let total = 0;
-  const server: Server = createServer({
-    key: context.keyPem,
-    cert: context.certPem,
-    minVersion: 'TLSv1.3',
+  const tls = createTlsServer({
+    ...contextOptions(identity),
     requestCert: true,
     rejectUnauthorized: false,
     ALPNProtocols: [sessionProtocol],
-    handshakeTimeout: tlsHandshakeTimeoutMs,
   });
-  server.on('connection', (tcp: Socket) => {
-    const address = tcp.remoteAddress ?? '';
-    const here = pending.get(address) ?? 0;
-    if (total >= maxPending || here >= maxPendingPerAddress) {
-      tcp.destroy();
-      return;
-    }
-    total += 1;
-    pending.set(address, here + 1);
-    open.add(tcp);
-    const id = connectionId(tcp);
-    const release = (): void => {
-      if (!releases.delete(id)) return;
-      total -= 1;
-      const left = (pending.get(address) ?? 1) - 1;
-      if (left > 0) pending.set(address, left);
-      else pending.delete(address);
-    };
-    releases.set(id, release);
-    tcp.once('close', () => {
-      release();
-      open.delete(tcp);
-    });
-  });
-  server.on('secureConnection', (socket) => {
-    const release = releases.get(connectionId(socket));
+  tls.on('secureConnection', (socket) => {
+    const tcp = tcpOf(socket);
     try {
-      options.onChannel(wrap(socket, false), () => release?.());
+      onChannel(wrap(socket, false), () => tcp && strangers.release(tcp));
     } catch (error) {
-      options.logger.debug({ err: error, address: socket.remoteAddress }, 'A connection was refused.');
+      logger.debug({ err: error, address: socket.remoteAddress }, 'A connection was refused.');
       socket.on('error', () => {});
       socket.destroy();
     }
   });
-  server.on('tlsClientError', (error, socket) => {
-    options.logger.debug({ err: error, address: socket.remoteAddress }, 'A TLS handshake failed.');
+  tls.on('tlsClientError', (error, socket) => {
+    logger.debug({ err: error, address: socket.remoteAddress }, 'A TLS handshake failed.');
     socket.destroy();
+  });
+  // A TCP server in front, so that those for whom there is no room do not cost a TLS handshake.
+  const server = createTcpServer({ noDelay: true }, (tcp) => {
+    tcp.on('error', () => {
+      // The TLS socket on top tells of it; one that is turned away has nobody to tell.
+    });
+    if (!strangers.admit(tcp)) {
+      tcp.destroy();
+      return;
+    }
+    open.add(tcp);
+    tcp.once('close', () => open.delete(tcp));
+    tls.emit('connection', tcp);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, endpoint)));
     server.listen({ host: endpoint.host, port: endpoint.port, exclusive: true }, resolve);
   });
-  server.on('error', (error) => options.logger.error({ err: error }, 'The listener failed.'));
+  server.on('error', (error) => logger.error({ err: error }, 'The listener failed.'));
   const { port } = server.address() as { port: number };
   return {
     endpoint: { host: endpoint.host, port },
@@ -272,7 +326,8 @@ export const listenTls = async (
   };
 };
 
-const connectionId = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`;
+/** The TCP socket under a TLS socket, which Node keeps but does not document. */
+const tcpOf = (socket: TLSSocket): Socket | undefined => (socket as TLSSocket & { _parent?: Socket })._parent;
 
 const listenError = (error: NodeJS.ErrnoException, endpoint: Endpoint): AlthingError => {
   const name = formatEndpoint(endpoint);

@@ -14,6 +14,8 @@ import type { PartialThingDescription, ThingDescription } from '../thing/thing-d
 /** Things that one peer may expose at once. */
 const maxThings = 10_000;
 const notePrefix = 'thing-name/';
+/** A number must fit into a name behind it. */
+const maxSlugBeforeNumber = 56;
 
 export interface ExposedThingsOptions {
   readonly self: PeerId;
@@ -35,7 +37,8 @@ interface Exposed {
 export class ExposedThings {
   readonly #options: ExposedThingsOptions;
   readonly #byId = new Map<string, Exposed>();
-  readonly #identities = new Set<string>();
+  /** Who is exposed or about to be, and under which name. */
+  readonly #names = new Map<string, string>();
 
   constructor(options: ExposedThingsOptions) {
     this.#options = options;
@@ -64,18 +67,22 @@ export class ExposedThings {
     if (typeof partial.title !== 'string' || partial.title === '')
       throw new AlthingError('td-invalid', 'A Thing Description needs a title.');
     const { self } = this.#options;
-    const identity = this.#takeIdentity(partial);
+    const identity = this.#freeIdentity(partial);
+    const name = this.#nameFor(identity, partial.title);
+    // Taken before anything is waited for: others may be exposed in the same moment.
+    this.#names.set(identity, name);
+    const id = thingIdOf(self, name);
     try {
-      const name = this.#nameFor(identity, partial.title);
-      const td = completeTd(partial, { id: thingIdOf(self, name), peer: self, name });
+      const td = completeTd(partial, { id, peer: self, name });
       if (!options.trusted) await this.#options.validate(td);
       await this.#options.notes.set(notePrefix + identity, name);
-      this.#byId.set(td.id, { thing, td, identity });
-      await this.publish();
-      this.#options.changed('thing-exposed', td.id);
+      this.#byId.set(id, { thing, td, identity });
+      await this.#tell([id]);
+      this.#options.changed('thing-exposed', id);
       return td;
     } catch (error) {
-      this.#identities.delete(identity);
+      this.#byId.delete(id);
+      this.#names.delete(identity);
       throw error;
     }
   }
@@ -85,25 +92,15 @@ export class ExposedThings {
     for (const [id, exposed] of this.#byId) {
       if (exposed.thing !== thing) continue;
       this.#byId.delete(id);
-      this.#identities.delete(exposed.identity);
+      this.#names.delete(exposed.identity);
       await this.#options.replica().write(() => this.#deletion(id));
       this.#options.changed('thing-gone', id);
     }
   }
 
   /** Writes the records of what is exposed, where they say something else or nothing yet. */
-  async publish(): Promise<void> {
-    await this.#options.replica().write(() => {
-      const replica = this.#options.replica();
-      const drafts: Draft[] = [];
-      for (const [id, { td }] of this.#byId) {
-        const value = { td: JSON.stringify(td) };
-        const known = replica.get('thing', id);
-        if (known && (recordValue(known) as { td?: unknown }).td === value.td) continue;
-        drafts.push({ collection: 'thing', key: id, value });
-      }
-      return drafts;
-    });
+  publish(): Promise<void> {
+    return this.#tell(this.#byId.keys());
   }
 
   /** Makes the fabric forget Things of this peer that nothing exposes any more. */
@@ -117,18 +114,33 @@ export class ExposedThings {
     );
   }
 
+  async #tell(ids: Iterable<string>): Promise<void> {
+    const replica = this.#options.replica();
+    await replica.write(() => {
+      const drafts: Draft[] = [];
+      for (const id of ids) {
+        const exposed = this.#byId.get(id);
+        if (!exposed) continue;
+        const value = { td: JSON.stringify(exposed.td) };
+        const known = replica.get('thing', id);
+        if (known && (recordValue(known) as { td?: unknown }).td === value.td) continue;
+        drafts.push({ collection: 'thing', key: id, value });
+      }
+      return drafts;
+    });
+  }
+
   #deletion(id: string): Draft[] {
     if (!this.#options.replica().get('thing', id)) return [];
     return [{ collection: 'thing', key: id, value: null, deleted: true }];
   }
 
   /** What makes it the same Thing at the next start: its own id, else its title, numbered where several share it. */
-  #takeIdentity(partial: PartialThingDescription): string {
+  #freeIdentity(partial: PartialThingDescription): string {
     const own = typeof partial.id === 'string' && partial.id !== '' ? partial.id : undefined;
     const base = (own ? `id:${own}` : `title:${partial.title}`).slice(0, 200);
     let identity = base;
-    for (let number = 2; this.#identities.has(identity); number++) identity = `${base}#${number}`;
-    this.#identities.add(identity);
+    for (let number = 2; this.#names.has(identity); number++) identity = `${base}#${number}`;
     return identity;
   }
 
@@ -136,10 +148,11 @@ export class ExposedThings {
     const names = this.#options.notes.list(notePrefix);
     const known = names.get(notePrefix + identity);
     if (typeof known === 'string') return known;
-    const taken = new Set(names.values());
+    const taken = new Set<unknown>([...names.values(), ...this.#names.values()]);
     const slug = slugOf(title);
     let name = slug;
-    for (let number = 2; taken.has(name); number++) name = `${slug}-${number}`;
+    for (let number = 2; taken.has(name); number++)
+      name = `${slug.slice(0, maxSlugBeforeNumber).replace(/-+$/, '')}-${number}`;
     return name;
   }
 }

@@ -11,12 +11,12 @@ import { computeAuthority } from '../fabric/authority.ts';
 import { joinProofBytes } from '../fabric/control.ts';
 import { decodeFabric, type Fabric } from '../fabric/genesis.ts';
 import { decodeTicket, type TicketPeer } from '../fabric/ticket.ts';
-import type { Endpoint } from '../net/channel.ts';
+import type { Channel, Endpoint } from '../net/channel.ts';
 import type { Dial } from '../net/dialler.ts';
 import type { Sighting } from '../net/discovery-api.ts';
 import { FrameChannel } from '../net/frame-channel.ts';
 import { redeem } from '../net/handshake.ts';
-import { parseEndpoint } from '../net/tls-channel.ts';
+import { formatEndpoint, parseEndpoint } from '../net/tls-channel.ts';
 import { openRecord } from '../replica/record.ts';
 
 /** A ticket that has been read and whose invite holds. */
@@ -69,12 +69,18 @@ export interface JoinOptions {
 }
 
 interface Candidate {
+  /** Of an endpoint and whom we mean to meet there. */
+  readonly id: string;
   readonly endpoint: Endpoint;
   /** Whether this is a member that we mean to speak to. */
   readonly meant: (peer: PeerId) => boolean;
 }
 
-const roundMs = 500;
+/** How often new candidates are looked for, and how many are dialled each time: a crowd must not choke a small CPU. */
+const lookMs = 100;
+const dialsPerLook = 4;
+/** A candidate that failed is tried again after this. */
+const againMs = 500;
 const dialTimeoutMs = 3000;
 /** Refusals that no other member would answer otherwise. */
 const final = new Set([
@@ -86,27 +92,32 @@ const final = new Set([
 ]);
 
 /**
- * Redeems a ticket at any member that can be reached: those that it names, and those heard on the local networks.
+ * Redeems a ticket at any member that can be reached: those that it names, and those heard on the local networks. They
+ * are dialled side by side and asked one at a time, since each that lets this peer in costs a use of the invite.
  * Throws `invite-expired`, `invite-used-up`, `invite-unknown`, `join-unreachable`, `cancelled`.
  */
 export const redeemTicket = async (ticket: OpenTicket, options: JoinOptions): Promise<Joined> => {
   const until = performance.now() + options.timeoutMs;
+  const doors = new Doors(options);
   let refusal: AlthingError | undefined;
-  while (performance.now() < until) {
-    options.signal.throwIfAborted();
-    options.probe();
-    for (const candidate of candidatesOf(ticket, options)) {
+  try {
+    while (performance.now() < until) {
+      options.probe();
+      doors.approach(candidatesOf(ticket, options));
+      const channel = await doors.next(lookMs);
+      if (!channel) continue;
       try {
-        return await redeemAt(candidate, ticket, options);
+        return await redeemAt(channel, ticket, options);
       } catch (error) {
         const said = toAlthingError(error);
-        if (final.has(said.code)) throw said;
-        if (said.code === 'cancelled') throw said;
+        if (final.has(said.code) || said.code === 'cancelled') throw said;
         if (said.code !== 'peer-offline') refusal = said;
       }
     }
-    await pause(roundMs, options.signal);
+  } finally {
+    doors.close();
   }
+  refusal ??= doors.refusal;
   if (refusal?.code === 'invite-unknown') throw refusal;
   throw new AlthingError(
     'join-unreachable',
@@ -114,17 +125,88 @@ export const redeemTicket = async (ticket: OpenTicket, options: JoinOptions): Pr
   );
 };
 
+/** Dials candidates side by side, and gives out the channels to those that were meant, one by one. */
+class Doors {
+  /** The most telling failure so far. */
+  refusal: AlthingError | undefined;
+  readonly #options: JoinOptions;
+  readonly #closed = new AbortController();
+  readonly #signal: AbortSignal;
+  /** When each candidate may be dialled next, on the monotonic clock. */
+  readonly #next = new Map<string, number>();
+  readonly #open: Channel[] = [];
+  #wake: () => void = () => {};
+
+  constructor(options: JoinOptions) {
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#closed.signal]);
+  }
+
+  /** Dials a few of these, those first that have waited longest. */
+  approach(candidates: readonly Candidate[]): void {
+    const due = ({ id }: Candidate): number => this.#next.get(id) ?? 0;
+    const now = performance.now();
+    const ready = candidates.filter((candidate) => due(candidate) <= now);
+    for (const one of ready.toSorted((a, b) => due(a) - due(b)).slice(0, dialsPerLook)) void this.#dial(one);
+  }
+
+  /** The next open channel; undefined where there is none within this time. Throws `cancelled`. */
+  async next(timeoutMs: number): Promise<Channel | undefined> {
+    if (this.#open.length === 0) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      const timer = setTimeout(this.#wake, timeoutMs);
+      this.#signal.addEventListener('abort', this.#wake, { once: true });
+      await woken;
+      clearTimeout(timer);
+      this.#signal.removeEventListener('abort', this.#wake);
+    }
+    if (this.#signal.aborted) throw new AlthingError('cancelled', 'Joining was given up.');
+    return this.#open.shift();
+  }
+
+  /** Ends all dialling, and closes the channels that nobody took. */
+  close(): void {
+    this.#closed.abort();
+    for (const channel of this.#open) channel.close({ abrupt: true });
+  }
+
+  async #dial({ id, endpoint, meant }: Candidate): Promise<void> {
+    this.#next.set(id, Number.POSITIVE_INFINITY);
+    try {
+      const channel = await this.#options.dial(endpoint, { timeoutMs: dialTimeoutMs, signal: this.#signal });
+      if (!meant(channel.remote)) {
+        channel.close({ abrupt: true });
+        throw new AlthingError(
+          'wrong-peer',
+          `${channel.remoteAddress} is not the member that the ticket names.`,
+        );
+      }
+      this.#open.push(channel);
+      this.#wake();
+    } catch (error) {
+      const said = toAlthingError(error);
+      if (said.code !== 'peer-offline') this.refusal = said;
+    } finally {
+      this.#next.set(id, performance.now() + againMs);
+    }
+  }
+}
+
 const candidatesOf = (ticket: OpenTicket, options: JoinOptions): Candidate[] => {
   const named = ticket.peers.flatMap(({ key, addresses }) =>
     addresses.flatMap((address): Candidate[] => {
       const endpoint = endpointOrNone(address);
-      return endpoint ? [{ endpoint, meant: (peer) => peer === peerIdOf(key) }] : [];
+      const peer = peerIdOf(key);
+      return endpoint ? [{ id: `${address} ${peer}`, endpoint, meant: (found) => found === peer }] : [];
     }),
   );
   // Whoever can make this tag with its own key knows the fabric's id.
   const heard = options.sightings().flatMap((sighting) =>
     sighting.endpoints.map(
       (endpoint): Candidate => ({
+        id: `${formatEndpoint(endpoint)} ${toHex(sighting.salt)}`,
         endpoint,
         meant: (peer) =>
           equalBytes(sightingTag(ticket.fabric.id, sighting.salt, peer, options.hmac), sighting.tag),
@@ -152,18 +234,12 @@ export const sightingTag = (
 ): Uint8Array => hmac(fabric, concat(salt, typeof peer === 'string' ? publicKeyOf(peer) : peer));
 
 const redeemAt = async (
-  { endpoint, meant }: Candidate,
+  channel: Channel,
   { fabric, invite, peers }: OpenTicket,
   options: JoinOptions,
 ): Promise<Joined> => {
-  const channel = await options.dial(endpoint, { timeoutMs: dialTimeoutMs, signal: options.signal });
   const frames = new FrameChannel(channel);
   try {
-    if (!meant(channel.remote))
-      throw new AlthingError(
-        'wrong-peer',
-        `${channel.remoteAddress} is not the member that the ticket names.`,
-      );
     const self = options.signer.publicKey;
     const proof = await redeem(frames, {
       fabric: fabric.id,
@@ -184,16 +260,3 @@ const redeemAt = async (
     frames.close();
   }
 };
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const abort = (): void => {
-      clearTimeout(timer);
-      reject(new AlthingError('cancelled', 'Joining was given up.'));
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', abort);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', abort, { once: true });
-  });

@@ -28,8 +28,11 @@ export interface DirectoryChange {
 /** A running peer. `request` and `stream` take Thing ids only: resolve names first. */
 export interface PeerApi extends ThingConnector {
   readonly id: PeerId;
-  /** The Scripting API over this peer, for a caller of this origin. */
-  wotFor(origin: Cause['origin']): Wot;
+  /**
+   * The Scripting API over this peer, for a caller of this origin. `trusted` is for TDs that this program makes and its
+   * tests check: they are exposed without a check of their own. Values are checked all the same.
+   */
+  wotFor(origin: Cause['origin'], options?: { trusted?: boolean }): Wot;
   newCause(origin: Cause['origin']): Cause;
   self(): SelfInfo;
   peers(): PeerInfo[];

@@ -34,6 +34,8 @@ interface Lasting {
   readonly sink: StreamSink;
   readonly options: CallOptions;
   position: StreamPosition | undefined;
+  /** The session that it was opened over last. */
+  session: Session | undefined;
   /** The opening that counts: values of an earlier one are ignored. */
   current: object | undefined;
   handle: StreamHandle | undefined;
@@ -67,6 +69,7 @@ export class RemoteStreams {
       // Later openings have nobody waiting: only the first can be given up by the caller's signal.
       options,
       position: undefined,
+      session: undefined,
       current: undefined,
       handle: undefined,
       timer: undefined,
@@ -83,10 +86,17 @@ export class RemoteStreams {
     return { stop: () => this.#end(stream) };
   }
 
-  /** A session with this peer has begun. */
+  /**
+   * A session with this peer has begun: its streams go on over that one. They do not wait for the end of an older one,
+   * which may be dead without knowing it yet.
+   */
   resume(peer: PeerId): void {
+    const session = this.#session(peer);
     for (const stream of this.#streams)
-      if (stream.peer === peer && !stream.current && stream.position) this.#again(stream);
+      if (stream.peer === peer && stream.position && !(stream.current && stream.session === session)) {
+        stream.retryMs = firstRetryMs;
+        this.#again(stream);
+      }
   }
 
   close(): void {
@@ -105,19 +115,27 @@ export class RemoteStreams {
     const session = this.#session(stream.peer);
     if (!session) throw new AlthingError('peer-offline', `${stream.peer} cannot be reached at the moment.`);
     const opening = {};
+    const older = stream.handle;
+    stream.session = session;
     stream.current = opening;
+    stream.handle = undefined;
+    older?.stop();
     const sink: StreamSink = {
       next: (value, position) => {
         if (stream.current !== opening) return;
         const last = stream.position;
         if (last && last.run === position.run && position.seq <= last.seq) return;
         stream.position = position;
+        stream.retryMs = firstRetryMs;
         stream.sink.next(value, position);
       },
-      error: (error) => {
+      error: (error, position) => {
         if (stream.current !== opening) return;
-        if (error.code === 'values-missed') stream.sink.error(error);
-        else this.#lost(stream, error);
+        if (error.code === 'values-missed') {
+          // What was said to be missed is not asked for again.
+          if (position) stream.position = position;
+          stream.sink.error(error, position);
+        } else this.#lost(stream, error);
       },
     };
     try {
@@ -128,7 +146,6 @@ export class RemoteStreams {
         return;
       }
       stream.handle = handle;
-      stream.retryMs = firstRetryMs;
       // Where the run is another one, its count begins anew.
       if (stream.position?.run !== handle.position.run) stream.position = handle.position;
     } catch (error) {
@@ -142,12 +159,20 @@ export class RemoteStreams {
     stream.current = undefined;
     stream.handle = undefined;
     if (stream.stopped) return;
+    // A device that ends what it has just opened is not asked again at once.
+    if (error.code === 'connection-lost') this.#again(stream);
+    else this.#failed(stream, error);
+  }
+
+  #failed(stream: Lasting, error: AlthingError): void {
     if (final.has(error.code)) {
       this.#end(stream);
       stream.sink.error(error);
       return;
     }
-    this.#again(stream);
+    stream.timer = setTimeout(() => this.#again(stream), stream.retryMs);
+    stream.timer.unref();
+    stream.retryMs = Math.min(stream.retryMs * 2, maxRetryMs);
   }
 
   #again(stream: Lasting): void {
@@ -156,16 +181,7 @@ export class RemoteStreams {
     if (stream.stopped || !this.#session(stream.peer)) return;
     this.#start(stream, { ...(stream.options.cause && { cause: stream.options.cause }) }).catch(
       (thrown: unknown) => {
-        const error = toAlthingError(thrown);
-        if (stream.stopped || stream.current) return;
-        if (final.has(error.code)) {
-          this.#end(stream);
-          stream.sink.error(error);
-          return;
-        }
-        stream.timer = setTimeout(() => this.#again(stream), stream.retryMs);
-        stream.timer.unref();
-        stream.retryMs = Math.min(stream.retryMs * 2, maxRetryMs);
+        if (!stream.stopped && !stream.current) this.#failed(stream, toAlthingError(thrown));
       },
     );
   }

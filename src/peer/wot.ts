@@ -20,7 +20,7 @@ export interface WotOptions {
   readonly find: (filter?: ThingFilter) => ThingDescription[];
   readonly resolve: (name: string) => ThingDescription;
   readonly newCause: () => Cause;
-  /** TDs come from this program itself: they are checked by its tests, not at each start. */
+  /** TDs come from this program itself and are checked by its tests: no validator is loaded to expose them. */
   readonly trusted: boolean;
   readonly logger: Logger;
 }
@@ -47,6 +47,7 @@ export const createWot = (options: WotOptions): Wot => {
       }),
       onExpose: (thing) => exposed.expose(thing, thing.getThingDescription(), { trusted: options.trusted }),
       onDestroy: (thing) => exposed.retract(thing),
+      trusted: options.trusted,
       logger,
     });
   };

@@ -23,6 +23,7 @@ export class AuthorLog {
   readonly author: Uint8Array;
   readonly #live: SignedRecord[] = [];
   readonly #slots = new Map<string, SignedRecord>();
+  readonly #hashes = new Set<string>();
   #digest: Uint8Array | undefined;
 
   constructor(stream: RecordStream, author: Uint8Array) {
@@ -48,12 +49,27 @@ export class AuthorLog {
     return record.stream === 'control' ? undefined : this.#slots.get(slotOf(record));
   }
 
-  /** Adds a record newer than all others and takes out the one whose slot it takes. */
-  append(record: SignedRecord): void {
+  /** Whether the record with this hash is live. */
+  has(hash: string): boolean {
+    return this.#hashes.has(hash);
+  }
+
+  /** The live record at this very position. */
+  at(position: Position): SignedRecord | undefined {
+    const found = this.#live[this.#after(position) - 1];
+    return found && comparePositions(found, position) === 0 ? found : undefined;
+  }
+
+  /** Adds a record in its place and takes out the older one whose slot it takes. */
+  insert(record: SignedRecord): void {
     this.#digest = undefined;
     const replaced = this.inSlot(record);
-    if (replaced) this.#live.splice(this.#after(replaced) - 1, 1);
-    this.#live.push(record);
+    if (replaced) {
+      this.#live.splice(this.#after(replaced) - 1, 1);
+      this.#hashes.delete(replaced.hash);
+    }
+    this.#live.splice(this.#after(record), 0, record);
+    this.#hashes.add(record.hash);
     if (record.stream === 'data') this.#slots.set(slotOf(record), record);
   }
 

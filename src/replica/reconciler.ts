@@ -3,12 +3,13 @@
  * Relies on the replica for every check and on its owner for sending, time and delay.
  */
 
+import { equalBytes, toHex } from '../core/bytes.ts';
 import { AlthingError } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
-import { comparePositions, type Position } from './record.ts';
+import { comparePositions, origin, type Position } from './record.ts';
 import type { RecordStream } from './record-store.ts';
-import type { IncomingRange, Replica, ReplicaChange, VectorEntry } from './replica.ts';
+import type { IncomingRange, ReceiveOutcome, Replica, ReplicaChange, VectorEntry } from './replica.ts';
 
 /** What peers say to one another about records. */
 export type SyncMessage =
@@ -49,10 +50,22 @@ const wantTimeoutMs = 5000;
 /** News of others is told on after this long, unless the other side has told it first. */
 const relayDelayMs = 60;
 
+/** The furthest position that the other side of a session is known to hold of one author. */
+interface Known extends Position {
+  readonly stream: RecordStream;
+  readonly author: Uint8Array;
+  /** What it said of its records at this position. */
+  readonly digest: Uint8Array | undefined;
+}
+
 interface LinkState {
   readonly link: SyncLink;
-  /** The furthest position that the other side is known to hold, by stream and author. */
-  readonly remote: Map<string, Position & { stream: RecordStream; author: Uint8Array }>;
+  /** By stream and author. */
+  readonly remote: Map<string, Known>;
+  /** Authors whose records are gone through from the beginning, since ours differ: how far that got. */
+  readonly mending: Map<string, Position>;
+  /** Authors that were mended already, in the state here and there in which that was: once is enough. */
+  readonly mended: Map<string, string>;
 }
 
 const keyOf = (stream: RecordStream, author: PeerId): string => `${stream}/${author}`;
@@ -65,8 +78,9 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #links = new Map<SyncLink, LinkState>();
   /** What has been asked for and not yet come. */
-  readonly #asked = new Map<string, { link: SyncLink; until: number }>();
-  readonly #toRelay = new Set<string>();
+  readonly #asked = new Map<string, { link: SyncLink; from: Position; until: number }>();
+  /** Authors to tell of, and whether also those who seem to stand there already. */
+  readonly #toRelay = new Map<string, boolean>();
   #cancelRelay: (() => void) | undefined;
   readonly #warned = new Set<string>();
 
@@ -77,7 +91,7 @@ export class Reconciler {
 
   /** A session has begun: tells the other side where everything stands here. */
   add(link: SyncLink): void {
-    this.#links.set(link, { link, remote: new Map() });
+    this.#links.set(link, { link, remote: new Map(), mending: new Map(), mended: new Map() });
     this.#sendVector(link, this.#replica.vector());
   }
 
@@ -88,14 +102,18 @@ export class Reconciler {
     this.#askAll();
   }
 
-  /** Call about once a second: asks again for what did not come. */
+  /** Call about once a second: asks again for what did not come, those first who have not let us wait. */
   tick(): void {
     const now = this.#options.now();
     let late = false;
-    for (const [key, asked] of this.#asked) {
-      if (asked.until > now) continue;
+    for (const [key, { link, until }] of this.#asked) {
+      if (until > now) continue;
       this.#asked.delete(key);
       late = true;
+      const state = this.#links.get(link);
+      if (!state) continue;
+      this.#links.delete(link);
+      this.#links.set(link, state);
     }
     if (late) this.#askAll();
   }
@@ -122,7 +140,7 @@ export class Reconciler {
     if (newest) {
       const key = keyOf(newest.stream, newest.authorId);
       if (change.own) this.#push(newest.stream, newest.authorId, change.from);
-      else this.#relayLater(key);
+      else this.#relayLater(key, comparePositions(change.records[0]!, change.from) < 0);
     }
     if (change.membership) this.#askAll();
   }
@@ -141,13 +159,14 @@ export class Reconciler {
         to: range.to,
         records: raw,
       });
-      remote.set(keyOf(stream, author), { ...range.to, stream, author: range.records[0]!.author });
+      const { author: key } = range.records[0]!;
+      remote.set(keyOf(stream, author), { ...range.to, stream, author: key, digest: undefined });
       if (rest) this.#sendVector(link, [this.#replica.entry(stream, author)!]);
     }
   }
 
-  #relayLater(key: string): void {
-    this.#toRelay.add(key);
+  #relayLater(key: string, toAll: boolean): void {
+    this.#toRelay.set(key, toAll || (this.#toRelay.get(key) ?? false));
     if (this.#cancelRelay) return;
     const delay = relayDelayMs * (0.5 + this.#options.random());
     this.#cancelRelay = this.#options.schedule(delay, () => {
@@ -162,11 +181,12 @@ export class Reconciler {
     this.#toRelay.clear();
     for (const { link, remote } of this.#links.values()) {
       const news: VectorEntry[] = [];
-      for (const key of keys) {
+      for (const [key, toAll] of keys) {
         const [stream, author] = key.split('/') as [RecordStream, PeerId];
         const entry = this.#replica.entry(stream, author);
         const known = remote.get(key);
-        if (entry && author !== link.peer && (!known || comparePositions(known, entry) < 0)) news.push(entry);
+        const isNews = author !== link.peer && (!known || (entry && comparePositions(known, entry) < 0));
+        if (entry && (isNews || toAll)) news.push(entry);
       }
       this.#sendVector(link, news);
     }
@@ -183,38 +203,57 @@ export class Reconciler {
   #hear(state: LinkState, entries: readonly VectorEntry[]): void {
     for (const entry of entries) {
       const author = peerIdOf(entry.author);
-      this.#note(state, entry.stream, entry.author, entry);
+      const key = keyOf(entry.stream, author);
+      this.#note(state, entry.stream, entry.author, entry, entry.digest);
       if (
         author === this.#replica.self &&
         comparePositions(entry, this.#replica.position(entry.stream, author)) > 0
       )
         this.#replica.hearOwn(entry);
-      this.#checkDigest(state.link, author, entry);
-      this.#ask(state, keyOf(entry.stream, author));
+      this.#compare(state, key);
+      this.#ask(state, key);
     }
   }
 
-  #note(state: LinkState, stream: RecordStream, author: Uint8Array, position: Position): void {
+  #note(
+    state: LinkState,
+    stream: RecordStream,
+    author: Uint8Array,
+    { epoch, seq }: Position,
+    digest?: Uint8Array,
+  ): void {
     const key = keyOf(stream, peerIdOf(author));
     const known = state.remote.get(key);
-    if (known && comparePositions(known, position) >= 0) return;
+    const later = known ? comparePositions({ epoch, seq }, known) : 1;
+    if (later < 0 || (later === 0 && !digest)) return;
     if (!known && state.remote.size >= maxRemoteEntries) {
       state.link.fail(new AlthingError('too-many', `A vector may name at most ${maxRemoteEntries} authors.`));
       return;
     }
-    state.remote.set(key, { epoch: position.epoch, seq: position.seq, stream, author });
+    state.remote.set(key, { epoch, seq, stream, author, digest });
   }
 
-  #checkDigest(link: SyncLink, author: PeerId, entry: VectorEntry): void {
-    const mine = this.#replica.entry(entry.stream, author);
-    if (!mine || comparePositions(mine, entry) !== 0) return;
-    if (mine.digest.every((byte, at) => byte === entry.digest[at])) return;
-    const key = keyOf(entry.stream, author);
+  /**
+   * At equal positions the records must be equal too. Where they are not, one of the two was restored from a backup or
+   * something was left out on the way: each goes through what the other holds, once for each state of both.
+   */
+  #compare(state: LinkState, key: string): void {
+    const known = state.remote.get(key);
+    if (!known?.digest) return;
+    const author = peerIdOf(known.author);
+    if (comparePositions(this.#replica.position(known.stream, author), known) !== 0) return;
+    const mine = this.#replica.entry(known.stream, author);
+    if (!mine || equalBytes(mine.digest, known.digest)) return;
+    const both = toHex(mine.digest) + toHex(known.digest);
+    if (state.mended.get(key) === both) return;
+    state.mended.set(key, both);
+    state.mending.set(key, origin);
+    this.#sendVector(state.link, [mine]);
     if (this.#warned.has(key) || this.#warned.size >= 1000) return;
     this.#warned.add(key);
     this.#options.logger.warn(
-      { author, stream: entry.stream, peer: link.peer },
-      'Two peers hold different records of one author at the same position.',
+      { author, stream: known.stream, peer: state.link.peer },
+      'Two peers hold different records of one author at the same position: they are compared.',
     );
   }
 
@@ -223,13 +262,34 @@ export class Reconciler {
     const known = state.remote.get(key);
     if (!known || this.#asked.has(key)) return;
     const author = peerIdOf(known.author);
-    const here = this.#replica.position(known.stream, author);
-    if (comparePositions(here, known) >= 0) return;
+    const from = this.#mendedTo(state, key, known) ?? this.#replica.position(known.stream, author);
+    if (comparePositions(from, known) >= 0 || state.mended.get(key) === this.#gap(known)) return;
     const role = this.#replica.authority.members.get(author)?.role;
     // Asked again as soon as the membership changes.
     if (role === undefined || role === 'guest') return;
-    this.#asked.set(key, { link: state.link, until: this.#options.now() + wantTimeoutMs });
-    state.link.send({ kind: 'want', stream: known.stream, author: known.author, from: here });
+    this.#asked.set(key, { link: state.link, from, until: this.#options.now() + wantTimeoutMs });
+    state.link.send({ kind: 'want', stream: known.stream, author: known.author, from });
+  }
+
+  /** How far the other side's records have been gone through; undefined where that is done, or not needed any more. */
+  #mendedTo(state: LinkState, key: string, known: Known): Position | undefined {
+    const cursor = state.mending.get(key);
+    if (!cursor) return undefined;
+    const mine = this.#replica.entry(known.stream, peerIdOf(known.author));
+    const equal =
+      mine &&
+      known.digest &&
+      comparePositions(mine, known) === 0 &&
+      equalBytes(mine.digest, known.digest);
+    if (!equal && comparePositions(cursor, known) < 0) return cursor;
+    state.mending.delete(key);
+    return undefined;
+  }
+
+  /** Names the state in which an author's records cannot be had: what is there does not follow on what is here. */
+  #gap({ stream, author, epoch, seq }: Known): string {
+    const here = this.#replica.position(stream, peerIdOf(author));
+    return `${here.epoch} ${here.seq} ${epoch} ${seq}`;
   }
 
   #askAll(): void {
@@ -257,18 +317,40 @@ export class Reconciler {
     const author = peerIdOf(range.author);
     const key = keyOf(range.stream, author);
     this.#note(state, range.stream, range.author, range.to);
+    const asked = this.#asked.get(key);
+    const isAnswer = asked?.link === state.link && comparePositions(asked.from, range.from) === 0;
+    const cursor = state.mending.get(key);
+    const mend = isAnswer && cursor !== undefined && comparePositions(cursor, range.from) === 0;
+    const before = this.#replica.position(range.stream, author);
+    let outcome: ReceiveOutcome;
     try {
-      await this.#replica.receive(range);
+      outcome = await this.#replica.receive(range, { mend });
     } catch (error) {
+      // What was asked for and could not be stored is asked for again when its time is over.
       if (error instanceof AlthingError && error.code === 'record-invalid') state.link.fail(error);
       else if (this.#links.size > 0)
         this.#options.logger.error({ err: error, author }, 'Records could not be stored.');
       return;
-    } finally {
-      if (this.#asked.get(key)?.link === state.link) this.#asked.delete(key);
     }
+    if (isAnswer && this.#asked.get(key) === asked) this.#asked.delete(key);
+    if (!this.#links.has(state.link)) return;
+    if (mend) state.mending.set(key, range.to);
+    if (outcome === 'gap') this.#gapped(state, key, mend);
+    // The author's own news does not follow on what is here: it may not have its own last records any more.
+    if (outcome === 'applied' && author === state.link.peer && comparePositions(before, range.from) > 0)
+      this.#sendVector(state.link, [this.#replica.entry(range.stream, author)!]);
+    this.#compare(state, key);
     // There may be more: the range was one chunk, or something before it is missing here.
-    if (this.#links.has(state.link)) this.#ask(state, key);
-    for (const other of this.#links.values()) if (other !== state) this.#ask(other, key);
+    for (const one of [state, ...this.#links.values()]) this.#ask(one, key);
+  }
+
+  /** A range did not follow on what is here: gone through from the beginning, unless that was it already. */
+  #gapped(state: LinkState, key: string, mend: boolean): void {
+    if (!mend) {
+      state.mending.set(key, origin);
+      return;
+    }
+    state.mending.delete(key);
+    state.mended.set(key, this.#gap(state.remote.get(key)!));
   }
 }

@@ -48,8 +48,11 @@ export interface IncomingRange {
   readonly records: readonly Uint8Array[];
 }
 
-/** What became of an incoming range: `behind` means that something before it is missing here. */
-export type ReceiveOutcome = 'applied' | 'known' | 'behind' | 'unauthorised';
+/**
+ * What became of an incoming range: `behind` means that something before it is missing here, `gap` that a control
+ * record names a predecessor that is not here; nothing was kept then.
+ */
+export type ReceiveOutcome = 'applied' | 'known' | 'behind' | 'gap' | 'unauthorised';
 
 /** What changed: the new records, and whether the membership did. */
 export interface ReplicaChange {
@@ -76,6 +79,8 @@ export interface ReplicaOptions {
 
 /** Stamps further ahead of the wall clock than this do not move our own clock. */
 const maxAheadMs = 120_000;
+/** Nobody can make us open an epoch beyond this by a mere claim: what is left of the safe integers stays ours. */
+const maxClaimedEpoch = 2 ** 52;
 /** Signatures checked before others get their turn: about 5 ms. */
 const verifyBatch = 32;
 
@@ -108,7 +113,7 @@ export class Replica {
     for (const record of records) this.#keep(record);
     this.#see(records);
     this.#authority = this.#computeAuthority();
-    this.#epoch = Math.max(options.now(), this.#greatestOwnEpoch() + 1);
+    this.#epoch = Math.max(options.now(), this.#epochAbove(this.#greatestOwnEpoch()));
   }
 
   get authority(): Authority {
@@ -173,18 +178,33 @@ export class Replica {
   }
 
   /**
-   * Takes in records of another peer's telling. Throws `record-invalid` where one is malformed, badly signed, out of
-   * order or breaks its author's chain: nothing of the range is kept then.
+   * Takes in records of another peer's telling. Throws `record-invalid` where one is malformed, badly signed or not
+   * what the range claims, which is the fault of whoever sent it: nothing of the range is kept then. What only an
+   * author can have got wrong never throws, since the teller may be innocent.
+   * `mend`: the range follows on what this teller told from the beginning, so it may fill holes before our position.
    */
-  receive(range: IncomingRange): Promise<ReceiveOutcome> {
-    return this.#inTurn(() => this.#receive(range));
+  receive(range: IncomingRange, options: { mend?: boolean } = {}): Promise<ReceiveOutcome> {
+    return this.#inTurn(() => this.#receive(range, options.mend ?? false));
   }
 
-  /** A position of our own that somebody holds and we do not: this home is a restored copy, so open an epoch above. */
+  /**
+   * Somebody claims to hold a position of our own that we do not: this home may be a restored copy, so open an epoch
+   * above. Claims that no honest peer makes are not believed.
+   */
   hearOwn(position: Position): void {
-    if (position.epoch < this.#epoch) return;
-    this.#epoch = position.epoch + 1;
+    if (position.epoch <= maxClaimedEpoch) this.#openAbove(position.epoch);
+  }
+
+  #openAbove(epoch: number): void {
+    if (epoch < this.#epoch) return;
+    this.#epoch = this.#epochAbove(epoch);
     this.#seq = { control: 0, data: 0 };
+  }
+
+  /** Some way above, by chance: two copies of one home that know the same must not open the same epoch. */
+  #epochAbove(epoch: number): number {
+    const [a, b, c] = this.#options.crypto.randomBytes(3) as unknown as [number, number, number];
+    return epoch + 1 + ((a << 16) | (b << 8) | c);
   }
 
   /** Takes no more changes; resolves when those under way are done, so that the store can serve another fabric. */
@@ -234,20 +254,21 @@ export class Replica {
     return records;
   }
 
-  async #receive(range: IncomingRange): Promise<ReceiveOutcome> {
+  async #receive(range: IncomingRange, mend: boolean): Promise<ReceiveOutcome> {
     const author = peerIdOf(range.author);
     const role = this.#authority.members.get(author)?.role;
     if (role === undefined || role === 'guest') return 'unauthorised';
     const log = this.#log(range.stream, range.author);
     const from = log.position;
-    if (comparePositions(from, range.to) >= 0) return 'known';
-    if (comparePositions(from, range.from) < 0) return 'behind';
+    if (!mend && comparePositions(from, range.to) >= 0) return 'known';
+    if (!mend && comparePositions(from, range.from) < 0) return 'behind';
 
-    const records = await this.#open(range, log);
+    const records = await this.#open(range, log, mend);
+    if (!records) return 'gap';
     if (records.length === 0) return 'known';
     await this.#options.store.commit(this.#batch(records, log));
     this.#see(records);
-    if (author === this.self) this.hearOwn(range.to);
+    if (author === this.self) this.#openAbove(range.to.epoch);
     this.#apply(records, { own: false, from });
     return 'applied';
   }
@@ -260,12 +281,31 @@ export class Replica {
       if (authorId === this.self || stampMs(hlc) <= latest) clock.see(hlc);
   }
 
-  /** Verifies an incoming range against what is held; gives the records that are new. */
-  async #open(range: IncomingRange, log: AuthorLog): Promise<SignedRecord[]> {
+  /** Verifies an incoming range; gives the records that are new here, undefined where one's predecessor is missing. */
+  async #open(range: IncomingRange, log: AuthorLog, mend: boolean): Promise<SignedRecord[] | undefined> {
+    const opened = await this.#verify(range);
     const records: SignedRecord[] = [];
-    const slots = new Map<string, SignedRecord>();
+    const hashes = new Set<string>();
+    for (const record of opened) {
+      // Of two bodies for one position each peer keeps the one that it had.
+      if (comparePositions(record, log.position) <= 0 && (!mend || log.at(record))) continue;
+      if (record.stream === 'control') {
+        // Not the last one only: a peer restored from a backup goes on from what it still has.
+        if (record.prev !== null && !log.has(record.prev) && !hashes.has(record.prev)) return undefined;
+        hashes.add(record.hash);
+      } else {
+        const slot = log.inSlot(record);
+        if (slot && comparePositions(slot, record) > 0) continue;
+      }
+      records.push(record);
+    }
+    return records;
+  }
+
+  /** Opens all records of a range and checks that they are what it claims. */
+  async #verify(range: IncomingRange): Promise<SignedRecord[]> {
+    const records: SignedRecord[] = [];
     let last: Position = range.from;
-    let prev = log.last?.hash ?? null;
     for (const [at, raw] of range.records.entries()) {
       if (at % verifyBatch === verifyBatch - 1) await this.#options.yieldTurn();
       const record = openRecord(raw, this.fabric.id, this.#options.crypto);
@@ -280,16 +320,6 @@ export class Replica {
       if (comparePositions(record, last) <= 0 || comparePositions(record, range.to) > 0)
         refuse('it stands outside the range that it was sent in');
       last = record;
-      if (comparePositions(record, log.position) <= 0) continue;
-      if (record.stream === 'control') {
-        if (record.prev !== prev) refuse("it does not follow its author's previous control record");
-        prev = record.hash;
-      } else {
-        const slot = slotOf(record);
-        const before = slots.get(slot) ?? log.inSlot(record);
-        if (before && record.hlc <= before.hlc) refuse('its clock is not later than the one it replaces');
-        slots.set(slot, record);
-      }
       records.push(record);
     }
     if (comparePositions(last, range.to) !== 0)
@@ -297,7 +327,7 @@ export class Replica {
     return records;
   }
 
-  /** What the store must do for these to be appended: of each slot only the newest stays. */
+  /** What the store must do for these to be added: of each slot only the newest stays. */
   #batch(records: readonly SignedRecord[], log: AuthorLog): StateBatch {
     const slots = new Map<string, SignedRecord>();
     const put = new Set<SignedRecord>();
@@ -321,7 +351,7 @@ export class Replica {
   }
 
   #keep(record: SignedRecord): void {
-    this.#log(record.stream, record.author).append(record);
+    this.#log(record.stream, record.author).insert(record);
     if (record.stream === 'control') {
       this.#control.push(record);
       return;

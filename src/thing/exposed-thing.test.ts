@@ -48,6 +48,22 @@ test('input that does not fit the schema never reaches the handler', async () =>
   assert.equal(calls, 0);
 });
 
+test('a trusted Thing is exposed without its schemas, and serves nothing unchecked', async () => {
+  let calls = 0;
+  const thing = labThing(labLamp, { trusted: true });
+  thing.setPropertyWriteHandler('level', () => void calls++);
+  await thing.expose();
+  const input = 101;
+  await assert.rejects(ask(thing, 'writeproperty', { name: 'level', input }), { code: 'value-invalid' });
+  const emitting = labThing(labLamp, { trusted: true });
+  await emitting.expose();
+  await assert.rejects(emitting.emitPropertyChange('level', input), { code: 'value-invalid' });
+  assert.equal(calls, 0);
+  const wrong = { ...labLamp, properties: { on: { type: 'nonsense' } } };
+  await labThing(wrong, { trusted: true }).expose();
+  await assert.rejects(labThing(wrong).expose(), { code: 'td-invalid' });
+});
+
 test('a result that does not fit the schema is the handler’s failure', async () => {
   for (const bad of [101, undefined, 'x', Number.NaN, Uint8Array.of(1)]) {
     const thing = labThing()

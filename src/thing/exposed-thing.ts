@@ -42,6 +42,11 @@ export interface ExposedThingOptions {
   onExpose(thing: ExposedThing): Promise<ThingDescription>;
   /** Makes the Thing unknown. Called once, and only if it was exposed or being exposed. */
   onDestroy(thing: ExposedThing): Promise<void>;
+  /**
+   * The description is known to be right: its schemas are compiled when the Thing is used first, not when it is exposed.
+   * Nothing is served unchecked. Default false: what is wrong with a schema is told by `expose`.
+   */
+  readonly trusted?: boolean;
   readonly logger?: Logger;
 }
 
@@ -75,7 +80,7 @@ export class ExposedThing implements ExposedThingApi, ThingServer {
     return copyPlain(this.#td) as ThingDescription;
   }
 
-  /** Compiles all schemas and hands the Thing to its owner; once. Throws `td-invalid`, and what the owner throws. */
+  /** Compiles all schemas (of a Thing that is not trusted) and hands it to its owner; once. Throws `td-invalid`, and what the owner throws. */
   expose(): Promise<void> {
     this.#exposing ??= this.#expose().catch((thrown) => {
       // It may be tried again, for instance once there is room on the disk.
@@ -175,7 +180,7 @@ export class ExposedThing implements ExposedThingApi, ThingServer {
 
   async #expose(): Promise<void> {
     this.#assertThere();
-    await this.#affordances.compile();
+    if (!this.#options.trusted) await this.#affordances.compile();
     const td = copyTd(await this.#options.onExpose(this));
     this.#assertThere();
     this.#td = td;

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { AlthingError } from '../../src/core/errors.ts';
-import type { Link } from '../../src/testing/netns-lab.ts';
+import type { Link, Trunk } from '../../src/testing/netns-lab.ts';
 import { waitFor } from '../../src/testing/wait-for.ts';
 import { type NetPeer, type PeerNet, peerNet } from './peer-net.ts';
 
@@ -20,7 +20,7 @@ interface Pair {
   readonly hallCable: Link;
   readonly atticCable: Link;
   /** The cable between the two switches, which no host sees. */
-  readonly trunk: Link;
+  readonly trunk: Trunk;
 }
 
 /** Two members, each with a lamp, on two switches with a cable between them. */
@@ -44,7 +44,7 @@ const pair = async (t: TestContext): Promise<Pair | undefined> => {
 const pullAndPlug = async (
   t: TestContext,
   { hall, attic }: Pair,
-  cable: Pick<Link, 'plug' | 'unplug'>,
+  cable: Link | Trunk,
   outMs = 0,
 ): Promise<void> => {
   const pulledAt = Date.now();
@@ -62,7 +62,8 @@ const pullAndPlug = async (
   const used = await Promise.all([hall.usedLampOf(attic), attic.usedLampOf(hall)]);
   const said = (times: number[], since: number): string => times.map((time) => time - since).join(' and ');
   t.diagnostic(`noticed after ${said(noticed, pulledAt)} ms, used again after ${said(used, pluggedAt)} ms`);
-  for (const time of noticed) assert.ok(time - pulledAt < noticedWithinMs, `noticed ${time - pulledAt} ms later`);
+  for (const time of noticed)
+    assert.ok(time - pulledAt < noticedWithinMs, `noticed ${time - pulledAt} ms later`);
   for (const time of used) assert.ok(time - pluggedAt < usedWithinMs, `used ${time - pluggedAt} ms later`);
 };
 
@@ -109,9 +110,12 @@ test('after a change of address a peer is used again within 3 s, and an observat
 
   const movedAt = Date.now();
   await atticCable.changeAddress('10.1.0.77/24');
-  await waitFor(async () => (await hall.addressOf(attic))?.startsWith('10.1.0.77:') || (await attic.isOnline(hall)), {
-    what: 'a session over the new address',
-  });
+  await waitFor(
+    async () => (await hall.addressOf(attic))?.startsWith('10.1.0.77:') || (await attic.isOnline(hall)),
+    {
+      what: 'a session over the new address',
+    },
+  );
   const used = await Promise.all([hall.usedLampOf(attic), attic.usedLampOf(hall)]);
   await log.goesOn();
   t.diagnostic(

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { waitFor } from '../../src/testing/wait-for.ts';
-import { everybodyOnline, type NetPeer, peerNet } from './peer-net.ts';
+import { blockMulticast, everybodyOnline, type NetPeer, peerNet } from './peer-net.ts';
 
 const usedWithinMs = 1000;
 
@@ -40,13 +40,18 @@ for (const [index, who] of ['the founder', 'a member'].entries())
     for (const time of used) assert.ok(time - readyAt < usedWithinMs);
   });
 
-test('with every admin off, a device joins through another member with a ticket made before', async (t) => {
-  const lab = await peerNet(t);
+test('with every admin off and multicast blocked, a device joins through another member with a ticket made before', async (t) => {
+  const lab = await peerNet(t, { nft: true });
   if (!lab) return;
   const hosts = await lab.hostsOnOneSwitch('hall', 'attic', 'porch');
-  const [hall, attic] = (await lab.fabricOn(hosts.slice(0, 2), { attic: { lamp: true } })) as [NetPeer, NetPeer];
+  for (const host of hosts) await host.nft(blockMulticast);
+  const [hall, attic] = (await lab.fabricOn(hosts.slice(0, 2), { attic: { lamp: true } })) as [
+    NetPeer,
+    NetPeer,
+  ];
+  // What the attic says of itself has arrived: the ticket names it, too.
+  await hall.usedLampOf(attic);
   const { ticket } = await hall.client.invite();
-  // The invite has arrived where nothing is left to be fetched: the attic's clock goes on after it.
   const porch = await lab.start(hosts[2]!, { lamp: true });
   await hall.kill();
   const askedAt = Date.now();

@@ -4,12 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { everybodyOnline, type NetPeer, peerNet } from './peer-net.ts';
-
-const blockMulticast = `table inet block {
-  chain in { type filter hook input priority 0; ip daddr 224.0.0.0/4 drop; }
-  chain out { type filter hook output priority 0; ip daddr 224.0.0.0/4 drop; }
-}`;
+import { blockMulticast, everybodyOnline, type NetPeer, peerNet } from './peer-net.ts';
 
 test('two members on one switch, without a default route, are in session within 1 s of the start of the second', async (t) => {
   const lab = await peerNet(t);
@@ -103,7 +98,9 @@ test('with multicast blocked and every address changed, one bootstrap address is
   const startedAt = Date.now();
   await Promise.all(peers.map((peer) => peer.startAgain()));
   await everybodyOnline(peers);
-  t.diagnostic(`three peers in session with each other ${Date.now() - startedAt} ms after their processes began`);
+  t.diagnostic(
+    `three peers in session with each other ${Date.now() - startedAt} ms after their processes began`,
+  );
 });
 
 test('members in two subnets, with a router between them, use each other by one bootstrap address', async (t) => {
@@ -149,7 +146,10 @@ test('a peer behind a NAT dials out, and the peer outside uses it over that sess
   await nat.nat(outside);
   await hallHost.defaultRoute('192.168.1.1');
   await farHost.defaultRoute('203.0.113.1');
-  const [far, hall] = (await lab.fabricOn([farHost, hallHost], { hall: { lamp: true } })) as [NetPeer, NetPeer];
+  const [far, hall] = (await lab.fabricOn([farHost, hallHost], { hall: { lamp: true } })) as [
+    NetPeer,
+    NetPeer,
+  ];
   await far.usedLampOf(hall);
   assert.match((await far.addressOf(hall)) ?? '', /^203\.0\.113\.1:/);
 

@@ -18,6 +18,12 @@ const lampFile = fileURLToPath(new URL('./fixtures/lamp.js', import.meta.url));
 const listen = '0.0.0.0:7421';
 const readTimeoutMs = 1000;
 
+/** A filter for a host: multicast neither leaves nor enters it. */
+export const blockMulticast = `table inet block {
+  chain in { type filter hook input priority 0; ip daddr 224.0.0.0/4 drop; }
+  chain out { type filter hook output priority 0; ip daddr 224.0.0.0/4 drop; }
+}`;
+
 /** How a peer on a host is started. */
 export interface NetPeerOptions {
   /** Whether it exposes the lamp. */
@@ -70,9 +76,7 @@ export class PeerNet {
 
   /** Starts a founder on the first host and members on the others, all in session with each other. */
   async fabricOn(hosts: readonly Host[], options: Record<string, NetPeerOptions> = {}): Promise<NetPeer[]> {
-    const [founder, ...others] = await Promise.all(
-      hosts.map((host) => this.start(host, options[host.name])),
-    );
+    const [founder, ...others] = await Promise.all(hosts.map((host) => this.start(host, options[host.name])));
     const { ticket } = await founder!.client.invite({ uses: others.length + 1 });
     for (const peer of others) await peer.client.join(ticket);
     const all = [founder!, ...others];
@@ -197,12 +201,16 @@ export const everybodyOnline = async (peers: readonly NetPeer[]): Promise<void> 
     for (const other of peers)
       if (one !== other)
         await waitFor(() => one.isOnline(other), {
-          what: () => `${one.name} and ${other.name} to be in session; ${one.describe()}\n${other.describe()}`,
+          what: () =>
+            `${one.name} and ${other.name} to be in session; ${one.describe()}\n${other.describe()}`,
         });
 };
 
 /** The networks of one test, taken down after it; undefined, and the test skipped, where none can be made. */
-export const peerNet = async (t: TestContext, options: { nft?: boolean } = {}): Promise<PeerNet | undefined> => {
+export const peerNet = async (
+  t: TestContext,
+  options: { nft?: boolean } = {},
+): Promise<PeerNet | undefined> => {
   const support = await canUseNetns(options);
   if (!support.ok) {
     console.error(`SKIPPED "${t.name}": ${support.reason}`);

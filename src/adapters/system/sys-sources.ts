@@ -134,14 +134,20 @@ const powerSupplies = async (sysRoot: string, names: Names): Promise<SystemSourc
   return sources;
 };
 
+/** The steps that a light has; undefined where its driver says nothing that makes sense. */
+const fullBrightness = async (device: string): Promise<number | undefined> => {
+  const full = Number(await optional(join(device, 'max_brightness')));
+  return Number.isSafeInteger(full) && full > 0 ? full : undefined;
+};
+
 /** Backlights as a share of full brightness, because their steps differ from screen to screen. */
 const backlights = async (sysRoot: string, names: Names): Promise<SystemSource[]> => {
   const root = join(sysRoot, 'class/backlight');
   const sources: SystemSource[] = [];
   for (const device of await entries(root)) {
     const path = join(root, device, 'brightness');
-    const full = Number((await optional(join(root, device, 'max_brightness'))) ?? 0);
-    if (full <= 0 || (await optional(path)) === undefined) continue;
+    const full = await fullBrightness(join(root, device));
+    if (full === undefined || (await optional(path)) === undefined) continue;
     const name = names.take('backlight');
     const property = await dimmer(name, path, full, percent(`Backlight ${device}`, { type: 'integer' }), 100);
     sources.push({
@@ -158,8 +164,8 @@ const leds = async (sysRoot: string, names: Names): Promise<SystemSource[]> => {
   const sources: SystemSource[] = [];
   for (const device of await entries(root)) {
     const path = join(root, device, 'brightness');
-    const full = Number((await optional(join(root, device, 'max_brightness'))) ?? 0);
-    if (full <= 0 || (await optional(path)) === undefined) continue;
+    const full = await fullBrightness(join(root, device));
+    if (full === undefined || (await optional(path)) === undefined) continue;
     const name = names.take('led', device);
     const affordance = quantity(`LED ${device}`, '1', { type: 'integer', minimum: 0, maximum: full });
     sources.push({

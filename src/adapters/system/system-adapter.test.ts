@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
 import { AlthingError } from '../../core/errors.ts';
 import { silentLogger } from '../../core/logger.ts';
 import { MemoryWot } from '../../testing/memory-wot.ts';
@@ -105,6 +106,29 @@ test('the description is a valid Thing Description, and read-only but for the li
     ['backlight', 'ledInput3Capslock'],
   );
   assert.equal(td.properties?.ledInput3Capslock?.maximum, 1);
+});
+
+// A peer exposes this description without validating it: what a driver says must never be able to spoil it.
+test('the description is valid whatever drivers call their devices, and however many there are', async (t) => {
+  const many = Array.from({ length: 200 }, (_, i) => [`sys/class/leds/led:${i}/max_brightness`, '255\n']);
+  const on = many.map(([path]) => [path!.replace('max_', ''), '0\n']);
+  const crowded = build(t, { ...machine, ...Object.fromEntries([...many, ...on]) });
+  await validateTd((await expose(t, crowded.root)).thing.getThingDescription());
+  const said = fc.array(fc.string({ unit: 'binary', maxLength: 60 }), { minLength: 1, maxLength: 4 });
+  const numbers = fc.constantFrom('', '0', '-1', '255', 'x', '1e400');
+  await fc.assert(
+    fc.asyncProperty(said, numbers, async (labels, full) => {
+      const files = labels.flatMap((label, i) => [
+        [`sys/class/thermal/thermal_zone${i}/temp`, '45678\n'],
+        [`sys/class/thermal/thermal_zone${i}/type`, label],
+        [`sys/class/leds/led${i}/brightness`, '1'],
+        [`sys/class/leds/led${i}/max_brightness`, full],
+      ]);
+      const { root } = build(t, Object.fromEntries(files));
+      await validateTd((await expose(t, root)).thing.getThingDescription());
+    }),
+    { numRuns: 30 },
+  );
 });
 
 test('lights are written in the steps of their driver', async (t) => {
