@@ -39,7 +39,9 @@ export default async (wot) => {
       console.warn(`${td.title}: ${error.code}: ${error.message}`);
     };
     const show = async (data) => {
-      visitor = await data.value();
+      const person = await data.value();
+      if (person === visitor) return;
+      visitor = person;
       await thing.emitPropertyChange('visitor');
     };
     try {

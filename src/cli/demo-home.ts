@@ -6,15 +6,18 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AlthingError } from '../core/errors.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { AlthingError, toAlthingError } from '../core/errors.ts';
 import { parseThingId } from '../core/ids.ts';
 import { homePaths } from '../store/home.ts';
 import { cast } from './demo-cast.ts';
 import { DemoDevice, type DeviceHost } from './demo-device.ts';
 import type { Fact } from './demo-facts.ts';
 
-const waitTimeoutMs = 20_000;
+const waitTimeoutMs = 60_000;
 const refreshMs = 1000;
+/** By then the end of a process is known that broke a request. */
+const endNoticeMs = 500;
 const inviteMs = 60 * 60 * 1000;
 /** A process that was just killed may still have a file open. */
 const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 20 } as const;
@@ -81,6 +84,8 @@ export class DemoHome {
 
   tell(fact: Fact): void {
     if (fact.event === 'started') this.#processes++;
+    // Ctrl-C reaches the whole process group: the devices end with us then, not by themselves.
+    if (fact.event === 'ended' && this.#options.signal.aborted) return;
     this.#options.onFact(fact);
     if (fact.event === 'ended' && this.#options.strict)
       this.#giveUp(new AlthingError('peer-offline', `${fact.device} has ended by itself: ${fact.how}.`));
@@ -166,6 +171,14 @@ export class DemoHome {
       clearTimeout(timer);
       if (waiting) this.#waiting.delete(waiting);
     }
+  }
+
+  /** The cause of a failure: a request to a device breaks before its process is known to have ended. */
+  async causeOf(thrown: unknown): Promise<unknown> {
+    const { code } = toAlthingError(thrown);
+    if (code === 'connection-lost' || code === 'not-running' || code === 'peer-offline')
+      await pause(endNoticeMs);
+    return this.#givenUp ?? thrown;
   }
 
   /** Ends every process and removes the directory; tells so. */

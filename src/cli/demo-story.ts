@@ -9,7 +9,7 @@ import type { DemoHome } from './demo-home.ts';
 import { comeBy, moveWindow, say } from './demo-scenes.ts';
 
 const pollMs = 50;
-const spreadTimeoutMs = 20_000;
+const spreadTimeoutMs = 60_000;
 
 /**
  * Plays the story in a home that has nothing running yet. Throws at the first thing that does not come as promised.

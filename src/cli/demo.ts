@@ -35,7 +35,7 @@ const runOnce = async (out: Output): Promise<void> => {
   } catch (thrown) {
     for (const { name, complaints } of home.devices)
       for (const line of complaints) out.note(`${name}: ${line}`);
-    throw thrown;
+    throw await home.causeOf(thrown);
   } finally {
     await home.close();
   }

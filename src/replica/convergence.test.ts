@@ -5,7 +5,7 @@ import { type LabPeer, ReplicaLab } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
 import type { Draft } from './replica.ts';
 
-const runs = process.env.ALTHING_TEST_LONG ? 400 : 25;
+const runs = process.env.ALTHING_TEST_LONG ? 400 : 15;
 
 /** Something that a peer might write: of its own, or what is not its to write. */
 const anyDraft = (lab: ReplicaLab, peer: LabPeer): Draft => {

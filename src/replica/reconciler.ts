@@ -64,8 +64,10 @@ interface LinkState {
   readonly remote: Map<string, Known>;
   /** Authors whose records are gone through from the beginning, since ours differ: how far that got. */
   readonly mending: Map<string, Position>;
-  /** Authors that were mended already, in the state here and there in which that was: once is enough. */
-  readonly mended: Map<string, string>;
+  /** Digests here and there for which that was done: once is enough. */
+  readonly compared: Map<string, string>;
+  /** Positions here and there at which the other side's records do not follow on what is here, even so. */
+  readonly gaps: Map<string, string>;
 }
 
 const keyOf = (stream: RecordStream, author: PeerId): string => `${stream}/${author}`;
@@ -91,7 +93,7 @@ export class Reconciler {
 
   /** A session has begun: tells the other side where everything stands here. */
   add(link: SyncLink): void {
-    this.#links.set(link, { link, remote: new Map(), mending: new Map(), mended: new Map() });
+    this.#links.set(link, { link, remote: new Map(), mending: new Map(), compared: new Map(), gaps: new Map() });
     this.#sendVector(link, this.#replica.vector());
   }
 
@@ -245,8 +247,8 @@ export class Reconciler {
     const mine = this.#replica.entry(known.stream, author);
     if (!mine || equalBytes(mine.digest, known.digest)) return;
     const both = toHex(mine.digest) + toHex(known.digest);
-    if (state.mended.get(key) === both) return;
-    state.mended.set(key, both);
+    if (state.compared.get(key) === both) return;
+    state.compared.set(key, both);
     state.mending.set(key, origin);
     this.#sendVector(state.link, [mine]);
     if (this.#warned.has(key) || this.#warned.size >= 1000) return;
@@ -263,7 +265,7 @@ export class Reconciler {
     if (!known || this.#asked.has(key)) return;
     const author = peerIdOf(known.author);
     const from = this.#mendedTo(state, key, known) ?? this.#replica.position(known.stream, author);
-    if (comparePositions(from, known) >= 0 || state.mended.get(key) === this.#gap(known)) return;
+    if (comparePositions(from, known) >= 0 || state.gaps.get(key) === this.#gap(known)) return;
     const role = this.#replica.authority.members.get(author)?.role;
     // Asked again as soon as the membership changes.
     if (role === undefined || role === 'guest') return;
@@ -351,6 +353,6 @@ export class Reconciler {
       return;
     }
     state.mending.delete(key);
-    state.mended.set(key, this.#gap(state.remote.get(key)!));
+    state.gaps.set(key, this.#gap(state.remote.get(key)!));
   }
 }

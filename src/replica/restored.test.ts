@@ -5,7 +5,7 @@ import { inviteDraft, type LabPeer, ReplicaLab } from '../testing/replica-lab.ts
 import { seedOf } from '../testing/seed.ts';
 import type { Draft } from './replica.ts';
 
-const runs = process.env.ALTHING_TEST_LONG ? 300 : 20;
+const runs = process.env.ALTHING_TEST_LONG ? 300 : 8;
 
 const card = (peer: LabPeer, name: string): Draft => ({ collection: 'peer', key: peer.id, value: { name } });
 const thing = (peer: LabPeer, name: string): Draft => ({

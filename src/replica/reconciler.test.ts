@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { thingIdOf } from '../core/ids.ts';
+import { encodeFrame, maxFrameBytes } from '../net/frames.ts';
+import { encodeSync } from '../net/sync-frames.ts';
+import { peerId } from '../testing/control-lab.ts';
+import { inviteDraft, LabPeer, ReplicaLab } from '../testing/replica-lab.ts';
+import { seedOf } from '../testing/seed.ts';
+import type { SyncLink, SyncMessage } from './reconciler.ts';
+import type { Draft } from './replica.ts';
+
+const bigThing = (peer: LabPeer, number: number, sizeBytes: number): Draft => ({
+  collection: 'thing',
+  key: thingIdOf(peer.id, `big-${number}`),
+  value: { td: 'x'.repeat(sizeBytes) },
+});
+const card = (peer: LabPeer, name: string): Draft => ({ collection: 'peer', key: peer.id, value: { name } });
+
+/** A link that only listens. */
+const listening = (peer: LabPeer): { link: SyncLink; said: SyncMessage[] } => {
+  const said: SyncMessage[] = [];
+  const link: SyncLink = {
+    peer: peerId(9),
+    send: (message) => said.push(message),
+    fail: (error) => {
+      throw error;
+    },
+  };
+  peer.reconciler.add(link);
+  return { link, said };
+};
+
+test('a megabyte written at once reaches those in session, those who come later, and those behind them', async (t) => {
+  const lab = await ReplicaLab.of(4, seedOf(t));
+  const [writer, inSession, later, behind] = lab.peers as [LabPeer, LabPeer, LabPeer, LabPeer];
+  lab.connect(writer, inSession);
+  await lab.settle();
+  await writer.write(...Array.from({ length: 20 }, (_, number) => bigThing(writer, number, 50_000)));
+  await lab.settle();
+  assert.equal(inSession.replica.list('thing').length, 20);
+  lab.connect(writer, later);
+  lab.connect(later, behind);
+  await lab.settle();
+  for (const peer of [later, behind]) assert.deepEqual(peer.vector(), writer.vector());
+});
+
+test('no message is larger than a frame, however much there is to say', async (t) => {
+  const lab = await ReplicaLab.of(2, seedOf(t));
+  const [writer] = lab.peers as [LabPeer];
+  const { said } = listening(writer);
+  await writer.write(...Array.from({ length: 30 }, (_, number) => bigThing(writer, number, 60_000)));
+  await writer.write(...Array.from({ length: 3000 }, (_, number) => bigThing(writer, 100 + number, 1)));
+  const { link, said: answers } = listening(writer);
+  const author = writer.signer.publicKey;
+  await writer.reconciler.handle(link, { kind: 'want', stream: 'data', author, from: { epoch: 0, seq: 0 } });
+  said.push(...answers);
+  assert.ok(said.length > 1);
+  for (const message of said) assert.ok(encodeFrame(encodeSync(message)).length < maxFrameBytes / 2);
+});
+
+test('only what is asked for is answered, and what nobody holds is not', async (t) => {
+  const lab = await ReplicaLab.of(2, seedOf(t));
+  const [peer] = lab.peers as [LabPeer];
+  await peer.write(card(peer, 'a'));
+  const { link, said } = listening(peer);
+  said.length = 0;
+  const want = { kind: 'want', stream: 'data', author: peer.signer.publicKey } as const;
+  await peer.reconciler.handle(link, { ...want, from: peer.replica.position('data', peer.id) });
+  await peer.reconciler.handle(link, { ...want, from: { epoch: 2 ** 53 - 1, seq: 0 } });
+  await peer.reconciler.handle(link, { ...want, author: new Uint8Array(32), from: { epoch: 0, seq: 0 } });
+  assert.deepEqual(said, []);
+  await peer.reconciler.handle(link, { ...want, from: { epoch: 0, seq: 0 } });
+  assert.equal(said.length, 1);
+});
+
+test('an answer that is lost is asked for again, of another session first', async (t) => {
+  const lab = await ReplicaLab.of(3, seedOf(t));
+  const [here, author] = lab.peers as [LabPeer, LabPeer];
+  lab.connectAll();
+  await lab.settle();
+  await author.write(card(author, 'a'));
+  lab.cut();
+  const deaf = [listening(here), listening(here)];
+  const entry = author.replica.entry('data', author.id)!;
+  for (const { link, said } of deaf) {
+    said.length = 0;
+    await here.reconciler.handle(link, { kind: 'vector', entries: [entry] });
+  }
+  const asked: number[] = [];
+  for (let second = 0; second < 21; second++) {
+    for (const [at, { said }] of deaf.entries())
+      for (const { kind } of said.splice(0)) if (kind === 'want') asked.push(at);
+    lab.clock.advance(1000);
+    here.reconciler.tick();
+  }
+  assert.deepEqual(asked, [0, 1, 0, 1, 0]);
+});
+
+test('what was asked of a session that ends is asked of another at once', async (t) => {
+  const lab = await ReplicaLab.of(3, seedOf(t));
+  const [here, author] = lab.peers as [LabPeer, LabPeer];
+  lab.connectAll();
+  await lab.settle();
+  lab.cut();
+  await author.write(card(author, 'a'));
+  const [first, second] = [listening(here), listening(here)];
+  const entry = author.replica.entry('data', author.id)!;
+  for (const { link } of [first, second])
+    await here.reconciler.handle(link, { kind: 'vector', entries: [entry] });
+  const wants = (said: SyncMessage[]) => said.filter(({ kind }) => kind === 'want').length;
+  assert.deepEqual([wants(first.said), wants(second.said)], [1, 0]);
+  here.reconciler.remove(first.link);
+  assert.deepEqual([wants(first.said), wants(second.said)], [1, 1]);
+});
+
+test('records of a newcomer are asked for as soon as it is known to belong', async (t) => {
+  const lab = await ReplicaLab.of(3, seedOf(t));
+  const [founder, here, newcomer] = lab.peers as [LabPeer, LabPeer, LabPeer];
+  await newcomer.write(card(newcomer, 'new'));
+  lab.connect(here, newcomer);
+  await lab.settle();
+  assert.equal(here.replica.list('peer').length, 0);
+  lab.connect(founder, here);
+  await lab.settle();
+  assert.equal(here.replica.get('peer', newcomer.id)?.authorId, newcomer.id);
+  assert.equal(founder.replica.get('peer', newcomer.id)?.authorId, newcomer.id);
+});
+
+test('peers that are equal say no more than where they stand', async (t) => {
+  const lab = await ReplicaLab.of(4, seedOf(t));
+  for (const peer of lab.peers) await peer.write(card(peer, 'a'), bigThing(peer, 1, 1000));
+  lab.connectAll();
+  await lab.settle();
+  lab.cut();
+  const before = { ...lab.delivered };
+  lab.connectAll();
+  await lab.settle();
+  assert.deepEqual(lab.delivered, { ...before, vector: before.vector + 12 });
+});
+
+test('what a guest writes is not taken in', async (t) => {
+  const lab = await ReplicaLab.of(1, seedOf(t));
+  const [admin] = lab.peers as [LabPeer];
+  await admin.write(inviteDraft(2, { uses: 1, role: 'guest', expires: lab.clock.now() + 1e6 }));
+  await lab.admit(admin, 1, 2);
+  const guest = new LabPeer(lab, 1);
+  await guest.start();
+  assert.equal(admin.replica.authority.members.get(guest.id)?.role, 'guest');
+  await guest.write(card(guest, 'x'));
+  const range = guest.replica.range('data', guest.id, { epoch: 0, seq: 0 }, 1e6)!;
+  const records = range.records.map(({ raw }) => raw);
+  const told = { ...range, stream: 'data' as const, author: guest.signer.publicKey, records };
+  assert.equal(await admin.replica.receive(told), 'unauthorised');
+  assert.equal(admin.replica.get('peer', guest.id), undefined);
+});
+
+test('a closed reconciler says nothing more and leaves no timer', async (t) => {
+  const lab = await ReplicaLab.of(2, seedOf(t));
+  const [a, b] = lab.peers as [LabPeer, LabPeer];
+  lab.connect(a, b);
+  while (await lab.deliverOne());
+  assert.ok(lab.clock.pending > 0);
+  const { link, said } = listening(b);
+  a.reconciler.close();
+  b.reconciler.close();
+  assert.equal(lab.clock.pending, 0);
+  said.length = 0;
+  await b.reconciler.handle(link, { kind: 'vector', entries: a.replica.vector() });
+  await b.write(card(b, 'quiet'));
+  assert.deepEqual(said, []);
+});
