@@ -1,8 +1,8 @@
 /**
- * The gateway's HTTP application: every route behind the checks of who asks, as a listener for Node's HTTP server.
- * Relies on hono and its Node adapter; loaded with the first request, because most devices are seldom asked over HTTP.
+ * HTTP in the gateway: every route behind the checks of who asks, in servers that are handed their connections.
+ * Relies on hono and its Node adapter. It is loaded late, so nothing that the start needs may import it.
  */
-import type { RequestListener } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono/tiny';
 import { AlthingError } from '../core/errors.ts';
@@ -20,11 +20,30 @@ export const gatewayRoutes = (gateway: Gateway): Route[] => [
   ...fabricRoutes(gateway),
 ];
 
-/** The application's listener for each way in. `listeningHost` is what the gateway was asked to listen on over TCP. */
-export const createApp = (
+/** How long a request may take to come in, and how often that is looked at. */
+const defaultTimeouts = {
+  requestTimeout: 30_000,
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 10_000,
+};
+
+/** A server for each way in. `listeningHost` is what the gateway was asked to listen on over TCP. */
+export const createHttpServers = (
   gateway: Gateway,
   listeningHost: string | undefined,
-): Record<Via, RequestListener> => {
+  timeouts: typeof defaultTimeouts = defaultTimeouts,
+): Record<Via, Server> => {
+  const app = createApp(gateway, listeningHost);
+  const create = (via: Via): Server => {
+    const server = createServer(timeouts, listener(app, via));
+    // These servers never listen, and Node watches the timeouts only of those that do.
+    server.emit('listening');
+    return server;
+  };
+  return { socket: create('socket'), tcp: create('tcp') };
+};
+
+const createApp = (gateway: Gateway, listeningHost: string | undefined): Hono<GatewayEnv> => {
   const app = new Hono<GatewayEnv>();
   app.use('*', async (c, next) => {
     const host = c.req.header('host');
@@ -42,18 +61,19 @@ export const createApp = (
   mountRoutes(app, gatewayRoutes(gateway), gateway.logger);
   app.notFound((c) => problemResponse(unknownPath(c.req.path)));
   app.onError((error, c) => failure(error, c, gateway.logger));
-  const listener = (via: Via): RequestListener =>
-    getRequestListener(
-      // HTTP/2 bindings are in the adapter's type only: this server speaks HTTP/1.1.
-      (request, env) => app.fetch(request, { ...(env as HttpBindings), via }),
-      {
-        // A program that embeds a peer keeps its own Request and Response.
-        overrideGlobalObjects: false,
-        errorHandler: (error) =>
-          problemResponse(
-            new AlthingError('bad-input', `The request cannot be read: ${(error as Error).message}`),
-          ),
-      },
-    );
-  return { socket: listener('socket'), tcp: listener('tcp') };
+  return app;
 };
+
+const listener = (app: Hono<GatewayEnv>, via: Via): RequestListener =>
+  getRequestListener(
+    // HTTP/2 bindings are in the adapter's type only: this server speaks HTTP/1.1.
+    (request, env) => app.fetch(request, { ...(env as HttpBindings), via }),
+    {
+      // A program that embeds a peer keeps its own Request and Response.
+      overrideGlobalObjects: false,
+      errorHandler: (error) =>
+        problemResponse(
+          new AlthingError('bad-input', `The request cannot be read: ${(error as Error).message}`),
+        ),
+    },
+  );

@@ -3,8 +3,7 @@
  * Relies on node:net; a socket file is only ever removed when nobody answers behind it.
  */
 import { lstat, unlink } from 'node:fs/promises';
-import type { Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { AlthingError } from '../core/errors.ts';
 
 /** sun_path's size on the smallest system that we run on (macOS), with the final zero. */
@@ -82,10 +81,10 @@ const listen = (server: Server, where: object, name: string): Promise<void> =>
     });
   });
 
-/** Stops listening and ends every connection, whatever it is doing. */
-export const closeServer = (server: Server): Promise<void> =>
+/** Stops listening and ends these connections, whatever they are doing. */
+export const closeServer = (server: Server, open: Iterable<Socket>): Promise<void> =>
   new Promise((resolve) => {
     // The only error is "not running", which is what is wanted.
     server.close(() => resolve());
-    server.closeAllConnections();
+    for (const socket of open) socket.destroy();
   });

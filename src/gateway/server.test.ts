@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { lstat, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '../core/logger.ts';
@@ -22,6 +22,21 @@ test('the socket is its owner’s alone, and gone after close', async (t) => {
   await gateway.close();
   await gateway.close();
   await assert.rejects(lstat(path), { code: 'ENOENT' });
+});
+
+test('connections of before HTTP is there are served, and all end with the gateway', async (t) => {
+  const path = join(await testDirectory(t), 'gateway.sock');
+  const gateway = await start(path);
+  const silent = connect(path);
+  const asking = Array.from({ length: 20 }, () => {
+    const socket = connect(path);
+    socket.write('GET /self HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    return socket;
+  });
+  for (const socket of asking) assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200 /);
+  const ended = Promise.all([silent, ...asking].map((socket) => once(socket.resume(), 'close')));
+  await gateway.close();
+  await ended;
 });
 
 test('the socket file of a dead process is replaced', async (t) => {

@@ -1,9 +1,10 @@
 /**
  * The gateway: one HTTP application on the unix socket and, if asked, on TCP.
- * Relies on `app.ts` for what it answers, which is loaded with the first request.
+ * Relies on `app.ts` for HTTP itself, loaded with the first connection: most devices are seldom asked over HTTP.
  */
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { errorTable, toAlthingError } from '../core/errors.ts';
+import type { Server as HttpServer } from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
+import { toAlthingError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { PeerApi } from '../peer/peer-api.ts';
 import { closeServer, listenOnSocket, listenOnTcp } from './listen.ts';
@@ -37,16 +38,16 @@ export const startGateway = async (peer: PeerApi, options: GatewayOptions): Prom
   const address = { socket: options.socketPath, http: null as string | null };
   const streams = new EventStreams({ ...defaultSseLimits, ...options.sse });
   const gateway: Gateway = { peer, streams, logger, address };
-  const app = lazyApp(gateway, options.http?.host);
-  const servers: Server[] = [];
+  const http = lazyHttp(gateway, options.http?.host);
+  const doors: Door[] = [];
   const serve = (via: Via): Server => {
-    const server = createHttpServer(app(via));
-    servers.push(server);
-    return server;
+    const door = createDoor(http, via, logger);
+    doors.push(door);
+    return door.server;
   };
   const close = async (): Promise<void> => {
     streams.closeAll();
-    await Promise.all(servers.map(closeServer));
+    await Promise.all([...doors.map((door) => door.close()), http.close()]);
   };
   try {
     await listenOnSocket(serve('socket'), options.socketPath);
@@ -59,29 +60,55 @@ export const startGateway = async (peer: PeerApi, options: GatewayOptions): Prom
   return { ...address, close };
 };
 
-/** The application's listeners, loaded when somebody asks something. */
-const lazyApp = (gateway: Gateway, listeningHost: string | undefined) => {
-  let loading: Promise<Record<Via, RequestListener>> | undefined;
-  const load = async () => (await import('./app.ts')).createApp(gateway, listeningHost);
-  return (via: Via): RequestListener =>
-    async (request, response) => {
-      try {
-        loading ??= load();
-        (await loading)[via](request, response);
-      } catch (thrown) {
-        // Files of the package are gone, as while it is being replaced: what runs already goes on.
-        const error = toAlthingError(thrown);
-        gateway.logger.error({ err: error }, 'the HTTP application cannot be loaded');
-        response.writeHead(errorTable[error.code].status).end();
-      }
-    };
+/** The HTTP servers, loaded when somebody connects. */
+const lazyHttp = (gateway: Gateway, listeningHost: string | undefined): LazyHttp => {
+  let loading: Promise<Record<Via, HttpServer>> | undefined;
+  const load = async () => (await import('./app.ts')).createHttpServers(gateway, listeningHost);
+  return {
+    get: () => {
+      loading ??= load();
+      return loading;
+    },
+    close: async () => {
+      // What could not be loaded was told to whoever asked for it, and has nothing to close.
+      const loaded = await loading?.catch(() => undefined);
+      for (const server of Object.values(loaded ?? {})) server.close();
+    },
+  };
 };
 
-const createHttpServer = (listener: RequestListener): Server => {
-  const server = createServer(
-    { requestTimeout: 30_000, headersTimeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 },
-    listener,
-  );
+interface LazyHttp {
+  /** Rejects where files of the package are gone, as while it is being replaced. */
+  get(): Promise<Record<Via, HttpServer>>;
+  close(): Promise<void>;
+}
+
+/** Takes connections as an HTTP server would, and hands each to the HTTP server once that is there. */
+const createDoor = (http: LazyHttp, via: Via, logger: Logger): Door => {
+  const open = new Set<Socket>();
+  const server = createServer({
+    ...{ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 },
+    pauseOnConnect: true,
+  });
   server.maxConnections = maxConnections;
-  return server;
+  server.on('connection', async (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    // Until it is handed over nobody else listens for errors; 'close' follows each.
+    socket.on('error', () => {});
+    try {
+      const servers = await http.get();
+      servers[via].emit('connection', socket);
+      socket.resume();
+    } catch (thrown) {
+      logger.error({ err: toAlthingError(thrown) }, 'the HTTP application cannot be loaded');
+      socket.destroy();
+    }
+  });
+  return { server, close: () => closeServer(server, open) };
 };
+
+interface Door {
+  readonly server: Server;
+  close(): Promise<void>;
+}

@@ -35,10 +35,15 @@ const maxDelayMs = 30_000;
 /** A peer lost within this is likely to come back any moment, and is redialled as often as this. */
 const recentMs = 60_000;
 const recentDelayMs = 400;
+/** So many of these redials bear no fruit before the others are asked. */
+const redialsBeforeAsking = 8;
 /** Later, what one waits is this part of the time that the peer has been away. */
 const patience = 0.1;
 /** The higher key of a pair lets the lower one dial first. */
 const courtesyMs = 120;
+
+/** Sessions of one peer that were replaced and still end what they had begun, at most. */
+const maxDraining = 4;
 
 interface Target {
   /** Unknown for a bootstrap address until it has answered. */
@@ -174,9 +179,10 @@ export class Supervisor {
       meant: (found) => (endpoint ? this.#targets.has(found) : found === peer),
     });
     target.attempt = attempt;
+    this.#chase(target, attempt);
     try {
       const frames = await attempt.result;
-      if (target.attempt === attempt) target.attempt = undefined;
+      if (target.attempt === attempt) this.#stop(target);
       target.peer ??= frames.channel.remote;
       this.#adopt(frames);
     } catch (error) {
@@ -184,6 +190,16 @@ export class Supervisor {
       target.attempt = undefined;
       this.#failed(target, toAlthingError(error));
     }
+  }
+
+  /** Dials one that was lost lately again and again, beside the dials that still wait for an answer. */
+  #chase(target: Target, attempt: Attempt, redials = 1): void {
+    if (performance.now() - target.lastSeen >= recentMs) return;
+    target.timer = setTimeout(() => {
+      attempt.again();
+      if (redials % redialsBeforeAsking === 0) this.#options.fruitless(target.peer);
+      this.#chase(target, attempt, redials + 1);
+    }, recentDelayMs);
   }
 
   #failed(target: Target, error: AlthingError): void {
@@ -213,6 +229,7 @@ export class Supervisor {
       this.#current.set(peer, session);
       existing?.retire();
     }
+    this.#cutOffDraining(peer);
     const target = this.#targets.get(peer);
     const wasAway = target !== undefined && target.failures > 0;
     if (target) {
@@ -224,6 +241,12 @@ export class Supervisor {
     session.start();
     // What kept this one away may have kept others away, too.
     if (wasAway) this.kick();
+  }
+
+  /** A peer that opens session after session must not pile them up here by never letting one end. */
+  #cutOffDraining(peer: PeerId): void {
+    const draining = [...this.#all].filter((session) => session.peer === peer && !session.usable);
+    for (const session of draining.slice(0, -maxDraining)) session.close(undefined, { abrupt: true });
   }
 
   /** Both ends must choose alike: young doubles by who dialled, otherwise the newer. */

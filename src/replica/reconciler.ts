@@ -47,6 +47,8 @@ export const maxVectorEntries = 2000;
 const maxRemoteEntries = 20_000;
 /** An answer that has not come by then is asked for elsewhere. */
 const wantTimeoutMs = 5000;
+/** Everybody in session is told again where everything stands: whatever went unnoticed is noticed then. */
+const retellMs = 60_000;
 /** News of others is told on after this long, unless the other side has told it first. */
 const relayDelayMs = 60;
 
@@ -60,6 +62,8 @@ interface Known extends Position {
 
 interface LinkState {
   readonly link: SyncLink;
+  /** When to tell it again where everything stands. */
+  retellAt: number;
   /** By stream and author. */
   readonly remote: Map<string, Known>;
   /** Authors whose records are gone through from the beginning, since ours differ: how far that got. */
@@ -81,8 +85,7 @@ export class Reconciler {
   readonly #links = new Map<SyncLink, LinkState>();
   /** What has been asked for and not yet come. */
   readonly #asked = new Map<string, { link: SyncLink; from: Position; until: number }>();
-  /** Authors to tell of, and whether also those who seem to stand there already. */
-  readonly #toRelay = new Map<string, boolean>();
+  readonly #toRelay = new Set<string>();
   #cancelRelay: (() => void) | undefined;
   readonly #warned = new Set<string>();
 
@@ -93,7 +96,9 @@ export class Reconciler {
 
   /** A session has begun: tells the other side where everything stands here. */
   add(link: SyncLink): void {
-    this.#links.set(link, { link, remote: new Map(), mending: new Map(), compared: new Map(), gaps: new Map() });
+    const retellAt = this.#options.now() + retellMs * this.#options.random();
+    const state = { link, retellAt, remote: new Map(), mending: new Map(), compared: new Map(), gaps: new Map() };
+    this.#links.set(link, state);
     this.#sendVector(link, this.#replica.vector());
   }
 
@@ -104,7 +109,10 @@ export class Reconciler {
     this.#askAll();
   }
 
-  /** Call about once a second: asks again for what did not come, those first who have not let us wait. */
+  /**
+   * Call about once a second: asks again for what did not come, those first who have not let us wait, and tells again
+   * where everything stands.
+   */
   tick(): void {
     const now = this.#options.now();
     let late = false;
@@ -118,6 +126,11 @@ export class Reconciler {
       this.#links.set(link, state);
     }
     if (late) this.#askAll();
+    for (const state of this.#links.values()) {
+      if (state.retellAt > now) continue;
+      state.retellAt = now + retellMs;
+      this.#sendVector(state.link, this.#replica.vector());
+    }
   }
 
   close(): void {
@@ -142,7 +155,7 @@ export class Reconciler {
     if (newest) {
       const key = keyOf(newest.stream, newest.authorId);
       if (change.own) this.#push(newest.stream, newest.authorId, change.from);
-      else this.#relayLater(key, comparePositions(change.records[0]!, change.from) < 0);
+      else this.#relayLater(key);
     }
     if (change.membership) this.#askAll();
   }
@@ -167,8 +180,8 @@ export class Reconciler {
     }
   }
 
-  #relayLater(key: string, toAll: boolean): void {
-    this.#toRelay.set(key, toAll || (this.#toRelay.get(key) ?? false));
+  #relayLater(key: string): void {
+    this.#toRelay.add(key);
     if (this.#cancelRelay) return;
     const delay = relayDelayMs * (0.5 + this.#options.random());
     this.#cancelRelay = this.#options.schedule(delay, () => {
@@ -183,12 +196,11 @@ export class Reconciler {
     this.#toRelay.clear();
     for (const { link, remote } of this.#links.values()) {
       const news: VectorEntry[] = [];
-      for (const [key, toAll] of keys) {
+      for (const key of keys) {
         const [stream, author] = key.split('/') as [RecordStream, PeerId];
         const entry = this.#replica.entry(stream, author);
         const known = remote.get(key);
-        const isNews = author !== link.peer && (!known || (entry && comparePositions(known, entry) < 0));
-        if (entry && (isNews || toAll)) news.push(entry);
+        if (entry && author !== link.peer && (!known || comparePositions(known, entry) < 0)) news.push(entry);
       }
       this.#sendVector(link, news);
     }
@@ -250,7 +262,6 @@ export class Reconciler {
     if (state.compared.get(key) === both) return;
     state.compared.set(key, both);
     state.mending.set(key, origin);
-    this.#sendVector(state.link, [mine]);
     if (this.#warned.has(key) || this.#warned.size >= 1000) return;
     this.#warned.add(key);
     this.#options.logger.warn(
@@ -323,7 +334,6 @@ export class Reconciler {
     const isAnswer = asked?.link === state.link && comparePositions(asked.from, range.from) === 0;
     const cursor = state.mending.get(key);
     const mend = isAnswer && cursor !== undefined && comparePositions(cursor, range.from) === 0;
-    const before = this.#replica.position(range.stream, author);
     let outcome: ReceiveOutcome;
     try {
       outcome = await this.#replica.receive(range, { mend });
@@ -338,9 +348,6 @@ export class Reconciler {
     if (!this.#links.has(state.link)) return;
     if (mend) state.mending.set(key, range.to);
     if (outcome === 'gap') this.#gapped(state, key, mend);
-    // The author's own news does not follow on what is here: it may not have its own last records any more.
-    if (outcome === 'applied' && author === state.link.peer && comparePositions(before, range.from) > 0)
-      this.#sendVector(state.link, [this.#replica.entry(range.stream, author)!]);
     this.#compare(state, key);
     // There may be more: the range was one chunk, or something before it is missing here.
     for (const one of [state, ...this.#links.values()]) this.#ask(one, key);

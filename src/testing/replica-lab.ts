@@ -29,7 +29,7 @@ export interface Weather {
 
 const calm: Weather = { loss: 0, duplication: 0, reordering: 0 };
 /** More messages than any of the labs' histories needs: beyond it the peers talk in circles. */
-const maxMessages = 200_000;
+const maxMessages = 50_000;
 
 /** One direction of a session. */
 interface Pipe {
@@ -57,20 +57,21 @@ export class LabPeer {
   store!: MemoryStateStore;
   replica!: Replica;
   reconciler!: Reconciler;
-  /** How far its wall clock is off, in milliseconds. */
-  clockOffsetMs = 0;
+  /** Its own wall clock; the lab's unless a test gives it a worse one. */
+  wall: () => number;
 
   constructor(lab: ReplicaLab, number: number) {
     this.#lab = lab;
     this.number = number;
     this.signer = peerSigner(number);
     this.id = peerIdOf(this.signer.publicKey);
+    this.wall = lab.clock.now;
   }
 
   /** Starts from what its disk holds. */
   async start(options: { byHand?: boolean } = {}): Promise<void> {
     const { clock, random } = this.#lab;
-    const now = () => clock.now() + this.clockOffsetMs;
+    const now = () => this.wall();
     this.store = new MemoryStateStore(this.disk, options);
     const { records } = await this.store.load();
     this.replica = new Replica(records, {
@@ -84,7 +85,7 @@ export class LabPeer {
       logger: silentLogger,
     });
     const reconciler = new Reconciler(this.replica, {
-      now,
+      now: clock.now,
       schedule: clock.schedule,
       random,
       logger: silentLogger,
@@ -246,19 +247,22 @@ export class ReplicaLab {
     return true;
   }
 
-  /** Delivers everything and lets time pass until nobody has anything left to say. */
+  /** Delivers everything and lets some minutes pass: what the peers have to say to one another then is said. */
   async settle(): Promise<void> {
-    let messages = 0;
-    for (let idle = 0; idle < 3; ) {
+    for (let second = 0; second < 150; second += 3) {
+      await this.#quiet();
+      this.clock.advance(3000);
+      for (const { reconciler } of this.peers) reconciler.tick();
+    }
+    await this.#quiet();
+  }
+
+  /** Delivers everything, and what follows from it within a moment. */
+  async #quiet(): Promise<void> {
+    for (let messages = 0; ; this.clock.advance(100)) {
       while (await this.deliverOne())
         if (messages++ > maxMessages) throw new Error(`The peers did not come to rest in ${maxMessages} messages.`);
-      if (this.clock.pending > 0) this.clock.advance(100);
-      else {
-        idle += 1;
-        this.clock.advance(6000);
-        for (const { reconciler } of this.peers) reconciler.tick();
-      }
-      if (this.#sessions.some(({ pipes }) => pipes.some(({ queue }) => queue.length > 0))) idle = 0;
+      if (this.clock.pending === 0) return;
     }
   }
 

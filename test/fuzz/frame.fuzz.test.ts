@@ -43,7 +43,9 @@ test('any stream gives frames, or ends with a protocol error or a frame that is 
   let ended = 0;
   await fuzz(t, (chance, note) => {
     const stream =
-      chance.pick(5) === 0 ? chance.bytes(200) : mutated(concat(...anyFrames(chance).map(encodeFrame)), chance);
+      chance.pick(5) === 0
+        ? chance.bytes(200)
+        : mutated(concat(...anyFrames(chance).map(encodeFrame)), chance);
     note(stream);
     try {
       for (const [type] of framesOf(stream, chance)) assert.ok(Number.isSafeInteger(type) && type >= 0);

@@ -27,7 +27,10 @@ export const fuzz = async (
 ): Promise<void> => {
   const random = randomFrom(seedOf(t));
   const pick = (n: number): number => Math.floor(random() * n);
-  const chance: Chance = { pick, bytes: (max) => Uint8Array.from({ length: pick(max + 1) }, () => pick(256)) };
+  const chance: Chance = {
+    pick,
+    bytes: (max) => Uint8Array.from({ length: pick(max + 1) }, () => pick(256)),
+  };
   const until = performance.now() + seconds() * 1000;
   let rounds = 0;
   let input: Uint8Array | string = '';

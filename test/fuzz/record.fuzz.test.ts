@@ -15,7 +15,13 @@ import { type Chance, fuzz, mutated } from './fuzz.ts';
 const author = peerSigner(1);
 const statements = [
   { type: 'invite', prev: null, invite: inviteSigner(1).publicKey, role: 'member', uses: 1, expires: 5 },
-  { type: 'admission', prev: null, invite: inviteSigner(1).publicKey, joiner: author.publicKey, proof: joinProof(1, 1) },
+  {
+    type: 'admission',
+    prev: null,
+    invite: inviteSigner(1).publicKey,
+    joiner: author.publicKey,
+    proof: joinProof(1, 1),
+  },
   { type: 'confirmation', prev: null, admission: new Uint8Array(32) },
   { type: 'from-the-future', prev: new Uint8Array(32) },
 ];
@@ -26,7 +32,10 @@ const bodies = [
 ].map(encode);
 
 const isRefusal = (error: unknown): void =>
-  assert.ok(error instanceof AlthingError && error.code === 'record-invalid', String((error as Error)?.stack));
+  assert.ok(
+    error instanceof AlthingError && error.code === 'record-invalid',
+    String((error as Error)?.stack),
+  );
 
 /** Bytes that are a record, nearly one, or none, half of them rightly signed. */
 const anyRecord = (chance: Chance): Uint8Array => {
@@ -92,11 +101,18 @@ test('whatever is said to a replica, it stays able to speak, write and reopen', 
     );
     const from = { epoch: count(), seq: count() };
     const message = [
-      { kind: 'vector' as const, entries: [{ stream, author: key, digest: new Uint8Array(32), ...position }] },
+      {
+        kind: 'vector' as const,
+        entries: [{ stream, author: key, digest: new Uint8Array(32), ...position }],
+      },
       { kind: 'want' as const, stream, author: key, from: position },
       { kind: 'records' as const, stream, author: key, from, to: position, records },
     ][chance.pick(3)]!;
-    note(JSON.stringify(message, (_, value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value)));
+    note(
+      JSON.stringify(message, (_, value) =>
+        value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+      ),
+    );
     const frame = encodeSync(message) as Frame;
     await peer.reconciler.handle(link, decodeSync(frame));
     peer.reconciler.remove(link);
@@ -110,9 +126,27 @@ test('whatever is said to a replica, it stays able to speak, write and reopen', 
 });
 
 test('any elements in a records frame are a message or a protocol error', async (t) => {
-  const pieces = [0, 1, 2, -1, 1.5, 2 ** 53, null, 'x', [], {}, new Uint8Array(32), new Uint8Array(5), [1, 2], [[0, new Uint8Array(32), 1, 1, new Uint8Array(32)]]];
+  const pieces = [
+    0,
+    1,
+    2,
+    -1,
+    1.5,
+    2 ** 53,
+    null,
+    'x',
+    [],
+    {},
+    new Uint8Array(32),
+    new Uint8Array(5),
+    [1, 2],
+    [[0, new Uint8Array(32), 1, 1, new Uint8Array(32)]],
+  ];
   await fuzz(t, (chance) => {
-    const frame = [20 + chance.pick(3), ...Array.from({ length: chance.pick(7) }, () => pieces[chance.pick(pieces.length)])];
+    const frame = [
+      20 + chance.pick(3),
+      ...Array.from({ length: chance.pick(7) }, () => pieces[chance.pick(pieces.length)]),
+    ];
     try {
       decodeSync(frame as unknown as Frame);
     } catch (error) {

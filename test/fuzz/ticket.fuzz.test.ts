@@ -46,7 +46,10 @@ const text = encodeTicket(ticket, nodeCrypto);
 const body = encode([1, ticket.genesis, invite, [], seed, [[founder.publicKey, ticket.peers[0]!.addresses]]]);
 
 const isRefusal = (error: unknown): void =>
-  assert.ok(error instanceof AlthingError && error.code === 'ticket-invalid', String((error as Error)?.stack));
+  assert.ok(
+    error instanceof AlthingError && error.code === 'ticket-invalid',
+    String((error as Error)?.stack),
+  );
 
 /** Texts that are nearly tickets; half of them with a checksum that is right for what they hold. */
 const anyText = (chance: Chance): string => {

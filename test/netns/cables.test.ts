@@ -94,14 +94,14 @@ test('a cable that is out too shortly for anyone to notice interrupts nothing', 
   );
 });
 
-test('after a change of address a peer is used again within 3 s, and an observation goes on with nothing twice and nothing lost', async (t) => {
+test('after a change of address a peer is used again within 3 s, and a subscription goes on with nothing twice and nothing lost', async (t) => {
   const made = await pair(t);
   if (!made) return;
   const { hall, attic, atticCable } = made;
-  const log = new ObservationLog();
+  const log = new TickLog();
   const left = new AbortController();
   t.after(() => left.abort());
-  const values = await hall.client.observeProperty(attic.lamp, 'count', {
+  const values = await hall.client.subscribeEvent(attic.lamp, 'tick', {
     signal: left.signal,
     onMissed: (error) => log.missed(error),
   });
@@ -120,14 +120,14 @@ test('after a change of address a peer is used again within 3 s, and an observat
   await log.goesOn();
   t.diagnostic(
     `used again after ${used.map((time) => time - movedAt).join(' and ')} ms; the longest silence of the ` +
-      `observation was ${log.longestSilenceMs} ms; ${log.missedCount} of ${log.last} values reported missed`,
+      `subscription was ${log.longestSilenceMs} ms; ${log.missedCount} of ${log.last} values reported missed`,
   );
   for (const time of used) assert.ok(time - movedAt < usedAfterMoveWithinMs);
   assert.deepEqual(log.faults, []);
 });
 
-/** Checks the counter of a lamp as it is observed: each number once, in order, or said to be missed. */
-class ObservationLog {
+/** Checks the ticks of a lamp as they come: each number once, in order, or said to be missed. */
+class TickLog {
   readonly faults: string[] = [];
   last = 0;
   missedCount = 0;
@@ -156,7 +156,7 @@ class ObservationLog {
   async goesOn(): Promise<void> {
     const until = this.last + 10;
     await waitFor(() => this.last >= until, {
-      what: () => `the observation to go on after ${this.last}; ${this.faults}`,
+      what: () => `the subscription to go on after ${this.last}; ${this.faults}`,
     });
   }
 

@@ -1,6 +1,6 @@
 /**
  * The promise of durability: whatever was acknowledged is still there after `kill -9` at any moment, and all goes on.
- * Relies on real processes on loopback; the moments come from a seed that a failure names (ALTHING_TEST_SEED repeats it).
+ * Relies on real processes on loopback; the moments come from a seed that a failure names (ALTHING_SEED repeats it).
  */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import { GatewayClient } from '../../src/client/client.ts';
 import { unixTransport } from '../../src/client/unix-transport.ts';
 import { toAlthingError } from '../../src/core/errors.ts';
 import { type LabPeer, ProcessLab } from '../../src/testing/process-lab.ts';
+import { randomFrom, seedOf } from '../../src/testing/seed.ts';
 import { waitFor } from '../../src/testing/wait-for.ts';
 
 const lab = new ProcessLab();
@@ -18,16 +19,6 @@ after(() => lab.close());
 
 const long = process.env.ALTHING_TEST_LONG === '1';
 const rounds = long ? 200 : 30;
-
-const seed = Number(process.env.ALTHING_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
-let state = seed;
-/** A number from 0 to below 1 (mulberry32). */
-const random = (): number => {
-  state = (state + 0x6d2b79f5) | 0;
-  let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-};
 
 const clientOf = ({ home, ready }: LabPeer): GatewayClient =>
   new GatewayClient(unixTransport({ socketPath: ready.gateway.socket, home }));
@@ -59,7 +50,8 @@ const lampScript = `export default async (wot) => {
   }
 };`;
 
-test(`tokens, members and Things outlive ${rounds} kills while they are written (seed ${seed})`, async () => {
+test(`tokens, members and Things outlive ${rounds} kills while they are written`, async (t) => {
+  const random = randomFrom(seedOf(t));
   const script = join(await lab.makeHome(), 'things.mjs');
   await writeFile(script, lampScript);
   const peer = await lab.startPeer({ name: 'hall', args: ['--things', script] });
@@ -76,9 +68,10 @@ test(`tokens, members and Things outlive ${rounds} kills while they are written 
       }),
       untilKilled(async () => {
         const [id] = tokens;
-        if (id === undefined || tokens.size < 20) return void (await delay(1));
-        await client.revokeToken(id);
+        if (id === undefined || tokens.size < 20) return void (await client.tokens());
+        // From now on it may be there or not, until that was acknowledged.
         tokens.delete(id);
+        await client.revokeToken(id);
         revoked.add(id);
       }),
       untilKilled(async () => void (await client.invite({}))),
@@ -98,7 +91,8 @@ test(`tokens, members and Things outlive ${rounds} kills while they are written 
   await peer.kill('SIGTERM');
 });
 
-test(`joining survives kills of either side: a join that was acknowledged holds, one that was not can be repeated (seed ${seed})`, async () => {
+test('joining survives kills of either side: a join that was acknowledged holds, one that was not can be repeated', async (t) => {
+  const random = randomFrom(seedOf(t));
   const hall = await lab.startPeer({ name: 'hall' });
   const { fabric } = hall.ready;
   const members = new Set([hall.id]);
