@@ -118,11 +118,13 @@ test('members that are undefined are left out', () => {
 test('any bytes decode or are refused, never anything else', (t) => {
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
-    fc.tuple(plain, fc.array(fc.tuple(fc.nat(1000), fc.nat(255)), { maxLength: 3 })).map(([value, changes]) => {
-      const copy = hasUnsafeInteger(value) ? new Uint8Array(1) : encode(value).slice();
-      for (const [at, byte] of changes) copy[at % copy.length] = byte;
-      return copy;
-    }),
+    fc
+      .tuple(plain, fc.array(fc.tuple(fc.nat(1000), fc.nat(255)), { maxLength: 3 }))
+      .map(([value, changes]) => {
+        const copy = hasUnsafeInteger(value) ? new Uint8Array(1) : encode(value).slice();
+        for (const [at, byte] of changes) copy[at % copy.length] = byte;
+        return copy;
+      }),
   );
   fc.assert(
     fc.property(bytes, (input) => {

@@ -14,7 +14,8 @@ test('every code has an HTTP status, an exit code and a hint that is a sentence'
 
 test('only codes of the table are codes', () => {
   assert.equal(isErrorCode('timeout'), true);
-  for (const other of ['', 'nope', 'toString', '__proto__', 5, null, undefined]) assert.equal(isErrorCode(other), false);
+  for (const other of ['', 'nope', 'toString', '__proto__', 5, null, undefined])
+    assert.equal(isErrorCode(other), false);
 });
 
 test('an error keeps its code, message, cause and details', () => {

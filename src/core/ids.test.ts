@@ -73,15 +73,14 @@ test('any text is an id or refused as bad input, and both ways of asking agree',
   for (const other of [undefined, null, 5, {}, ['z6Mk']]) assert.equal(isPeerId(other), false);
 });
 
-test('a slug is a name that a Thing id can carry, numbered or not', (t) => {
+test('a slug is a name that a Thing id can carry', (t) => {
   const peer = peerIdOf(new Uint8Array(32).fill(9));
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ minLength: 61 })), (title) => {
       const slug = slugOf(title);
       assert.match(slug, /^[a-z0-9]+(-[a-z0-9]+)*$/);
       assert.ok(slug.length <= 60);
-      for (const name of [slug, `${slug}-2`, `${slug}-10000`])
-        assert.deepEqual(parseThingId(thingIdOf(peer, name)), { peer, name });
+      assert.deepEqual(parseThingId(thingIdOf(peer, slug)), { peer, name: slug });
     }),
     { seed: seedOf(t), numRuns: 500 },
   );

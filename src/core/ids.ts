@@ -75,7 +75,7 @@ export const thingIdOf = (peer: PeerId, name: string): string => `urn:althing:${
 
 /** The parts of a Thing id, or undefined where it is none of ours. */
 export const parseThingId = (id: string): { peer: PeerId; name: string } | undefined => {
-  const match = /^urn:althing:(z6Mk[1-9A-HJ-NP-Za-km-z]{40,50}):([a-z0-9][a-z0-9-]{0,71})$/.exec(id);
+  const match = /^urn:althing:(z6Mk[1-9A-HJ-NP-Za-km-z]{40,50}):([a-z0-9][a-z0-9-]{0,62})$/.exec(id);
   return match ? { peer: match[1]!, name: match[2]! } : undefined;
 };
 

@@ -79,7 +79,10 @@ const shuffled = <T>(list: readonly T[], random: () => number): T[] => {
 };
 
 /** The admission that a member stands on: the last one in its proof that lets it in. */
-const admissionOf = (authority: Authority, peer: string): (ControlRecord & { statement: Admission }) | undefined =>
+const admissionOf = (
+  authority: Authority,
+  peer: string,
+): (ControlRecord & { statement: Admission }) | undefined =>
   authority.members
     .get(peer)!
     .proof.filter(
@@ -180,8 +183,14 @@ test('invites and confirmations of anybody but an admin change nothing', (t) => 
       fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.nat(30)), { maxLength: 5 }),
       (records, invites, confirmations) => {
         const added = [
-          ...invites.map((record) => ({ ...record, authorId: peerId(3), hash: toHex(nodeCrypto.sha256(fromHex(record.hash))) })),
-          ...confirmations.map(([author, which]) => confirmationRecord(author, records[which % records.length]!)),
+          ...invites.map((record) => ({
+            ...record,
+            authorId: peerId(3),
+            hash: toHex(nodeCrypto.sha256(fromHex(record.hash))),
+          })),
+          ...confirmations.map(([author, which]) =>
+            confirmationRecord(author, records[which % records.length]!),
+          ),
           controlRecord(0, 5, null),
         ];
         assert.deepEqual(saidBy(compute([...records, ...added])), saidBy(compute(records)));
@@ -217,7 +226,8 @@ test('an admission by a member never takes away another that was confirmed', (t)
       const before = compute(records);
       const after = compute([...records, more]);
       for (const [peer, { proof }] of before.members)
-        if (proof.length === 3 && proof[2]!.statement?.type === 'confirmation') assert.ok(after.members.has(peer));
+        if (proof.length === 3 && proof[2]!.statement?.type === 'confirmation')
+          assert.ok(after.members.has(peer));
       assert.equal(after.members.get(peerId(0))?.since, foundedMs);
     }),
     { seed: seedOf(t), numRuns: runs },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { nodeCrypto } from '../store/node-crypto.ts';
 import {
   admissionRecord,
   confirmationRecord,
@@ -10,7 +11,6 @@ import {
   labFabric,
   peerId,
 } from '../testing/control-lab.ts';
-import { nodeCrypto } from '../store/node-crypto.ts';
 import { type Authority, computeAuthority } from './authority.ts';
 import type { ControlRecord } from './control.ts';
 
@@ -102,7 +102,11 @@ test('a peer that was let in twice takes one use', () => {
   const first = admissionRecord(0, 1, 1, { atMs: 1 });
   const second = admissionRecord(0, 1, 1, { atMs: 2 });
   const other = admissionRecord(0, 1, 2, { atMs: 3 });
-  for (const confirmed of [[], [confirmationRecord(0, second)], [first, second].map((one) => confirmationRecord(0, one))]) {
+  for (const confirmed of [
+    [],
+    [confirmationRecord(0, second)],
+    [first, second].map((one) => confirmationRecord(0, one)),
+  ]) {
     const authority = compute(invite, first, second, other, ...confirmed);
     assert.deepEqual([...authority.members.keys()], [0, 1, 2].map(peerId));
   }

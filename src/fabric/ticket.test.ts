@@ -115,11 +115,24 @@ test('any garbage is refused as a ticket, never otherwise', (t) => {
 test('well-formed CBOR with the wrong members is refused', () => {
   const parts = (change: (parts: unknown[]) => void): string => {
     const { genesis, invite, proof, seed, peers } = example;
-    const list: unknown[] = [1, genesis, invite, proof, seed, peers.map((peer) => [peer.key, peer.addresses])];
+    const list: unknown[] = [
+      1,
+      genesis,
+      invite,
+      proof,
+      seed,
+      peers.map((peer) => [peer.key, peer.addresses]),
+    ];
     change(list);
     return wrapped(encode(list));
   };
-  assert.deepEqual(decodeTicket(parts(() => {}), nodeCrypto), example);
+  assert.deepEqual(
+    decodeTicket(
+      parts(() => {}),
+      nodeCrypto,
+    ),
+    example,
+  );
   refused(parts((list) => list.pop()));
   refused(parts((list) => list.push(0)));
   for (const version of [0, 2, -1, 1.5, '1', null]) refused(parts((list) => list.splice(0, 1, version)));

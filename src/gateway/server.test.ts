@@ -27,10 +27,11 @@ test('the socket is its owner’s alone, and gone after close', async (t) => {
 test('connections of before HTTP is there are served, and all end with the gateway', async (t) => {
   const path = join(await testDirectory(t), 'gateway.sock');
   const gateway = await start(path);
+  t.after(() => gateway.close());
   const silent = connect(path);
   const asking = Array.from({ length: 20 }, () => {
     const socket = connect(path);
-    socket.write('GET /self HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    socket.write('GET /peers HTTP/1.1\r\nHost: localhost\r\n\r\n');
     return socket;
   });
   for (const socket of asking) assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200 /);

@@ -7,6 +7,7 @@ import { type PeerId, parseThingId } from '../core/ids.ts';
 import type { SignedRecord } from '../replica/record.ts';
 import { recordValue } from '../replica/record.ts';
 import type { Replica } from '../replica/replica.ts';
+import { copyPlain } from '../thing/plain-value.ts';
 import type { ThingFilter } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { matchesFilter } from '../thing/thing-filter.ts';
@@ -106,13 +107,19 @@ const readTd = (record: SignedRecord): ThingDescription | null => {
   const text = (recordValue(record) as { td?: unknown } | null)?.td;
   if (typeof text !== 'string') return null;
   try {
-    const td = JSON.parse(text) as ThingDescription;
-    return td?.id === record.key && typeof td.title === 'string' ? td : null;
+    // Copying refuses what is nested too deep to be written out again.
+    const td = copyPlain(JSON.parse(text)) as ThingDescription | null;
+    const isTd = td?.id === record.key && typeof td.title === 'string' && isType(td['@type']);
+    return isTd ? td : null;
   } catch {
     // A member's record that holds no TD concerns that Thing alone: it is not listed.
     return null;
   }
 };
+
+/** The TD's `@type` as searching takes it. */
+const isType = (type: unknown): boolean =>
+  type === undefined || (Array.isArray(type) ? type : [type]).every((one) => typeof one === 'string');
 
 const readCard = (record: SignedRecord): PeerCard | undefined => {
   const value = recordValue(record) as { name?: unknown; addresses?: unknown } | null;

@@ -25,11 +25,18 @@ export interface MembershipOptions {
   readonly admitted: (peer: PeerId, role: Role) => void;
 }
 
+/** A peer that proved itself by records of its own, and what follows from them and from what was known then. */
+interface Provisional {
+  readonly proof: readonly SignedRecord[];
+  readonly role: Role | undefined;
+  readonly authority: Authority;
+}
+
 /** The fabric's door at this peer. */
 export class Membership implements Gatekeeper {
   readonly #replica: Replica;
   readonly #options: MembershipOptions;
-  readonly #provisional = new Map<PeerId, Role>();
+  readonly #provisional = new Map<PeerId, Provisional>();
   #confirming = false;
 
   constructor(replica: Replica, options: MembershipOptions) {
@@ -37,8 +44,7 @@ export class Membership implements Gatekeeper {
     this.#options = options;
     const { self, authority } = replica;
     if (authority.members.has(self) || options.storedProof.length === 0) return;
-    const role = this.#authorityWith(options.storedProof).members.get(self)?.role;
-    if (role) this.#provisional.set(self, role);
+    this.#provisional.set(self, this.#judge(self, this.#open(options.storedProof)));
   }
 
   get fabric(): Uint8Array {
@@ -47,13 +53,24 @@ export class Membership implements Gatekeeper {
 
   /** A peer's role by what is known or was proven to us; undefined for strangers. */
   roleOf(peer: PeerId): Role | undefined {
-    return this.#replica.authority.members.get(peer)?.role ?? this.#provisional.get(peer);
+    const { authority } = this.#replica;
+    const role = authority.members.get(peer)?.role;
+    let provisional = this.#provisional.get(peer);
+    if (role !== undefined || !provisional) return role;
+    if (provisional.authority !== authority) {
+      // What arrived since may have displaced it: more were let in than the invite has uses.
+      provisional = this.#judge(peer, provisional.proof);
+      this.#provisional.set(peer, provisional);
+    }
+    return provisional.role;
   }
 
   /** All who belong by what is known; before the first records have arrived, by this peer's own proof. */
   members(): Iterable<PeerId> {
     const { authority, self } = this.#replica;
-    const known = authority.members.has(self) ? authority : this.#authorityWith(this.#options.storedProof);
+    const known = authority.members.has(self)
+      ? authority
+      : this.#authorityWith(this.#open(this.#options.storedProof));
     return known.members.keys();
   }
 
@@ -64,10 +81,10 @@ export class Membership implements Gatekeeper {
 
   check(peer: PeerId, proof: readonly Uint8Array[]): void {
     if (this.#replica.authority.members.has(peer)) return;
-    const role = this.#authorityWith(proof).members.get(peer)?.role;
-    if (role === undefined)
+    const provisional = this.#judge(peer, this.#open(proof));
+    if (provisional.role === undefined)
       throw new AlthingError('not-a-member', `${peer} could not prove that it belongs to this fabric.`);
-    this.#remember(peer, role);
+    this.#remember(peer, provisional);
   }
 
   async admit(redemption: Redemption): Promise<readonly Uint8Array[]> {
@@ -104,12 +121,12 @@ export class Membership implements Gatekeeper {
     }
   }
 
-  #remember(peer: PeerId, role: Role): void {
+  #remember(peer: PeerId, provisional: Provisional): void {
     for (const known of this.#provisional.keys()) {
       if (this.#provisional.size < maxProvisional) break;
       if (known !== this.#replica.self) this.#provisional.delete(known);
     }
-    this.#provisional.set(peer, role);
+    this.#provisional.set(peer, provisional);
   }
 
   #admission({ invite, joiner, proof }: Redemption): Draft[] {
@@ -135,11 +152,23 @@ export class Membership implements Gatekeeper {
     return [{ collection: 'member', key: joiner, value: { type: 'admission', ...claim } }];
   }
 
-  #authorityWith(proof: readonly Uint8Array[]): Authority {
-    const records = proof.map((raw) => openRecord(raw, this.fabric, this.#options.crypto));
-    const known = new Set(this.#replica.control.map((record) => record.hash));
-    const more = records.filter((record) => record.stream === 'control' && !known.has(record.hash));
-    return computeAuthority(this.#replica.fabric, [...this.#replica.control, ...more], this.#options.crypto);
+  #open(proof: readonly Uint8Array[]): SignedRecord[] {
+    return proof
+      .map((raw) => openRecord(raw, this.fabric, this.#options.crypto))
+      .filter((record) => record.stream === 'control');
+  }
+
+  /** What a peer is by its proof and all that is known now. */
+  #judge(peer: PeerId, proof: readonly SignedRecord[]): Provisional {
+    const { authority } = this.#replica;
+    return { proof, role: this.#authorityWith(proof).members.get(peer)?.role, authority };
+  }
+
+  #authorityWith(proof: readonly SignedRecord[]): Authority {
+    const { control, fabric } = this.#replica;
+    const known = new Set(control.map((record) => record.hash));
+    const more = proof.filter((record) => !known.has(record.hash));
+    return computeAuthority(fabric, [...control, ...more], this.#options.crypto);
   }
 }
 

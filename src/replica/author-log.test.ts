@@ -27,10 +27,13 @@ const record = (epoch: number, seq: number, key: string, sizeBytes: number): Sig
 });
 
 const history = fc
-  .uniqueArray(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 9 }), fc.nat(6), fc.nat(99)), {
-    maxLength: 30,
-    selector: ([epoch, seq]) => epoch * 10 + seq,
-  })
+  .uniqueArray(
+    fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 9 }), fc.nat(6), fc.nat(99)),
+    {
+      maxLength: 30,
+      selector: ([epoch, seq]) => epoch * 10 + seq,
+    },
+  )
   .map((list) => list.map(([epoch, seq, key, size]) => record(epoch, seq, `k${key}`, size + 1)));
 
 const newestOfEachSlot = (records: readonly SignedRecord[]): SignedRecord[] => {
@@ -68,19 +71,28 @@ test('in whatever order records come, the newest of each slot stay, in the order
 
 test('the ranges from any position on, one after the other, are everything after it, in pieces of the asked size', (t) => {
   fc.assert(
-    fc.property(history, fc.integer({ min: 1, max: 300 }), fc.nat(6), fc.nat(9), (records, maxBytes, epoch, seq) => {
-      const log = filled(records);
-      const found: SignedRecord[] = [];
-      let from = { epoch, seq };
-      for (let range = log.range(from, maxBytes); range; range = log.range(from, maxBytes)) {
-        const size = range.records.reduce((sum, { raw }) => sum + raw.length, 0);
-        assert.ok(range.records.length === 1 || size <= maxBytes);
-        assert.deepEqual(range.from, from);
-        found.push(...range.records);
-        from = range.to;
-      }
-      assert.deepEqual(found, log.live.filter((one) => comparePositions(one, { epoch, seq }) > 0));
-    }),
+    fc.property(
+      history,
+      fc.integer({ min: 1, max: 300 }),
+      fc.nat(6),
+      fc.nat(9),
+      (records, maxBytes, epoch, seq) => {
+        const log = filled(records);
+        const found: SignedRecord[] = [];
+        let from = { epoch, seq };
+        for (let range = log.range(from, maxBytes); range; range = log.range(from, maxBytes)) {
+          const size = range.records.reduce((sum, { raw }) => sum + raw.length, 0);
+          assert.ok(range.records.length === 1 || size <= maxBytes);
+          assert.deepEqual(range.from, from);
+          found.push(...range.records);
+          from = range.to;
+        }
+        assert.deepEqual(
+          found,
+          log.live.filter((one) => comparePositions(one, { epoch, seq }) > 0),
+        );
+      },
+    ),
     { seed: seedOf(t) },
   );
 });

@@ -14,7 +14,12 @@ const anyDraft = (lab: ReplicaLab, peer: LabPeer): Draft => {
   const value = { text: 'x'.repeat(lab.pick(200)), number: lab.pick(1e9) };
   const deleted = lab.random() < 0.25;
   const collection = ['peer', 'thing', 'shadow', 'label', 'rule', 'value', 'from-the-future'][lab.pick(7)]!;
-  const key = collection === 'peer' ? other.id : ['thing', 'shadow'].includes(collection) ? thing : `key-${lab.pick(4)}`;
+  const key =
+    collection === 'peer'
+      ? other.id
+      : ['thing', 'shadow'].includes(collection)
+        ? thing
+        : `key-${lab.pick(4)}`;
   return { collection, key, value: deleted ? null : value, deleted };
 };
 
@@ -23,7 +28,11 @@ const happen = async (lab: ReplicaLab): Promise<void> => {
   const peer = lab.peers[lab.pick(lab.peers.length)]!;
   const other = lab.peers[lab.pick(lab.peers.length)]!;
   const dice = lab.random();
-  const weather = { loss: lab.random() * 0.3, duplication: lab.random() * 0.3, reordering: lab.random() * 0.5 };
+  const weather = {
+    loss: lab.random() * 0.3,
+    duplication: lab.random() * 0.3,
+    reordering: lab.random() * 0.5,
+  };
   if (dice < 0.35) await peer.write(...Array.from({ length: 1 + lab.pick(3) }, () => anyDraft(lab, peer)));
   else if (dice < 0.45) lab.connect(peer, other, weather);
   else if (dice < 0.5) lab.cut(peer, other);
@@ -104,7 +113,7 @@ test('every peer reads the same after reopening its store', async (t) => {
   });
 });
 
-test('what is not its author\'s to write is never read', async (t) => {
+test("what is not its author's to write is never read", async (t) => {
   await eachSeed(t, async (lab) => {
     for (let count = 0; count < 100; count++) await happen(lab);
     for (const { replica } of lab.peers) {

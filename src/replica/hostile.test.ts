@@ -3,18 +3,18 @@ import { test } from 'node:test';
 import { fromHex } from '../core/bytes.ts';
 import type { AlthingError } from '../core/errors.ts';
 import { peerIdOf, thingIdOf } from '../core/ids.ts';
+import { nodeCrypto } from '../store/node-crypto.ts';
 import { peerSigner } from '../testing/control-lab.ts';
 import { type LabPeer, ReplicaLab } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
 import type { SyncLink, SyncMessage } from './reconciler.ts';
 import { openRecord, type Position, type RecordBody, type SignedRecord, signRecord } from './record.ts';
 import type { Draft, IncomingRange, VectorEntry } from './replica.ts';
-import { nodeCrypto } from '../store/node-crypto.ts';
 
 /** The other end of one peer's session, in the test's hands. */
 class Hand {
   readonly said: SyncMessage[] = [];
-  failed: AlthingError | undefined;
+  #failure: AlthingError | undefined;
   readonly link: SyncLink;
   readonly #peer: LabPeer;
 
@@ -24,7 +24,7 @@ class Hand {
       peer: peerIdOf(peerSigner(number).publicKey),
       send: (message) => this.said.push(message),
       fail: (error) => {
-        this.failed ??= error;
+        this.#failure ??= error;
       },
     };
     peer.reconciler.add(this.link);
@@ -32,6 +32,11 @@ class Hand {
 
   say(message: SyncMessage): Promise<void> {
     return this.#peer.reconciler.handle(this.link, message);
+  }
+
+  /** The code that the peer ended the session with. */
+  failed(): string | undefined {
+    return this.#failure?.code;
   }
 
   wants(): Extract<SyncMessage, { kind: 'want' }>[] {
@@ -94,7 +99,7 @@ test("a stranger's records are neither kept nor asked for", async (t) => {
   await hand.say(rangeOf([signed(lab, 9, { collection: 'member', value: { type: 'x', prev: null } })]));
   assert.deepEqual(hand.wants(), []);
   assert.deepEqual([peer.reads(), peer.replica.vector().length, peer.disk.commits], before);
-  assert.equal(hand.failed, undefined);
+  assert.equal(hand.failed(), undefined);
 });
 
 test('records that are damaged, misplaced or of somebody else end the session, and none of the range is kept', async (t) => {
@@ -117,15 +122,13 @@ test('records that are damaged, misplaced or of somebody else end the session, a
     'short of the end': rangeOf([good], { to: next }),
     'without any': rangeOf([good], { records: [] }),
     'of another fabric': rangeOf([good], {
-      records: [
-        signRecord({ ...bodyOf(good), value: 1 }, new Uint8Array(32), peerSigner(1)),
-      ],
+      records: [signRecord({ ...bodyOf(good), value: 1 }, new Uint8Array(32), peerSigner(1))],
     }),
   };
   for (const [name, message] of Object.entries(cases)) {
     const hand = new Hand(peer, 1);
     await hand.say(message);
-    assert.equal(hand.failed?.code, 'record-invalid', name);
+    assert.equal(hand.failed(), 'record-invalid', name);
     peer.reconciler.remove(hand.link);
   }
   assert.equal(peer.disk.commits, commits);
@@ -202,8 +205,12 @@ test("a member that forks its own control records cannot part others' sessions",
   await toLeft.say(rangeOf([root, left, beyond]));
   const toRight = new Hand(b, 3);
   await toRight.say(rangeOf([root, right]));
-  for (const hand of [toLeft, toRight]) assert.equal(hand.failed, undefined);
-  for (const [peer, hand] of [[a, toLeft], [b, toRight]] as const) peer.reconciler.remove(hand.link);
+  for (const hand of [toLeft, toRight]) assert.equal(hand.failed(), undefined);
+  for (const [peer, hand] of [
+    [a, toLeft],
+    [b, toRight],
+  ] as const)
+    peer.reconciler.remove(hand.link);
   lab.connectAll();
   await lab.settle();
   assert.deepEqual(failuresOf(lab), []);
@@ -226,22 +233,31 @@ test('two bodies for one position are survived: no session ends, nobody talks in
     (lab) => [[signed(lab, 3, { epoch: 10, value: 1 })], [signed(lab, 3, { epoch: 10, value: 2 })]],
     (lab) => {
       const [p, q] = [statement(lab, 10, 'p', null), statement(lab, 10, 'q', null)];
-      return [[p, statement(lab, 11, 'p', p.hash)], [q, statement(lab, 12, 'q', q.hash)]];
+      return [
+        [p, statement(lab, 11, 'p', p.hash)],
+        [q, statement(lab, 12, 'q', q.hash)],
+      ];
     },
     (lab) => {
       const [p, q] = [statement(lab, 10, 'p', null), statement(lab, 10, 'q', null)];
       const last = statement(lab, 12, 'last', null);
-      return [[p, last], [q, statement(lab, 11, 'q', q.hash), last]];
+      return [
+        [p, last],
+        [q, statement(lab, 11, 'q', q.hash), last],
+      ];
     },
   ];
   for (const history of histories) {
     const lab = await connectedLab(4, seed);
     const [a, b, c] = lab.peers as [LabPeer, LabPeer, LabPeer];
     const [left, right] = history(lab);
-    for (const [peer, records] of [[a, left], [b, right]] as const) {
+    for (const [peer, records] of [
+      [a, left],
+      [b, right],
+    ] as const) {
       const hand = new Hand(peer, 3);
       await hand.say(rangeOf(records));
-      assert.equal(hand.failed, undefined);
+      assert.equal(hand.failed(), undefined);
       peer.reconciler.remove(hand.link);
     }
     lab.connectAll();
@@ -307,10 +323,10 @@ test('a vector of twenty thousand strangers is remembered, asked about nowhere, 
   };
   for (let at = 0; at < 20_000; at += 2000)
     await hand.say(vector(...Array.from({ length: 2000 }, (_, index) => stranger(at + index))));
-  assert.equal(hand.failed, undefined);
+  assert.equal(hand.failed(), undefined);
   assert.deepEqual(hand.wants(), []);
   await hand.say(vector(stranger(20_000)));
-  assert.equal(hand.failed?.code, 'too-many');
+  assert.equal(hand.failed(), 'too-many');
   assert.equal(lab.peers[0]!.replica.vector().filter(({ epoch }) => epoch > 0).length, 1);
 });
 
@@ -329,5 +345,5 @@ test('saying the same again and again is answered no more than once each, and st
   }
   assert.equal(peer.disk.commits, commits);
   assert.ok(hand.said.length < 10, `${hand.said.length} messages`);
-  assert.equal(hand.failed, undefined);
+  assert.equal(hand.failed(), undefined);
 });

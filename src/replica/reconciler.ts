@@ -97,7 +97,14 @@ export class Reconciler {
   /** A session has begun: tells the other side where everything stands here. */
   add(link: SyncLink): void {
     const retellAt = this.#options.now() + retellMs * this.#options.random();
-    const state = { link, retellAt, remote: new Map(), mending: new Map(), compared: new Map(), gaps: new Map() };
+    const state = {
+      link,
+      retellAt,
+      remote: new Map(),
+      mending: new Map(),
+      compared: new Map(),
+      gaps: new Map(),
+    };
     this.#links.set(link, state);
     this.#sendVector(link, this.#replica.vector());
   }
@@ -290,10 +297,7 @@ export class Reconciler {
     if (!cursor) return undefined;
     const mine = this.#replica.entry(known.stream, peerIdOf(known.author));
     const equal =
-      mine &&
-      known.digest &&
-      comparePositions(mine, known) === 0 &&
-      equalBytes(mine.digest, known.digest);
+      mine && known.digest && comparePositions(mine, known) === 0 && equalBytes(mine.digest, known.digest);
     if (!equal && comparePositions(cursor, known) < 0) return cursor;
     state.mending.delete(key);
     return undefined;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { concat, toHex } from '../core/bytes.ts';
 import { encode } from '../core/codec.ts';
-import { signedBytes, type SignedKind } from '../core/crypto.ts';
+import { type SignedKind, signedBytes } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
 import { peerIdOf } from '../core/ids.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
@@ -33,7 +33,11 @@ const body: RecordBody = {
 };
 const open = (raw: Uint8Array) => openRecord(raw, fabric, nodeCrypto);
 const invalid = (raw: Uint8Array, why?: string): void =>
-  assert.throws(() => open(raw), (error) => error instanceof AlthingError && error.code === 'record-invalid', why);
+  assert.throws(
+    () => open(raw),
+    (error) => error instanceof AlthingError && error.code === 'record-invalid',
+    why,
+  );
 /** A rightly signed record around any body. */
 const sealed = (content: Uint8Array, kind: SignedKind = 'record', by = signer, of = fabric): Uint8Array =>
   concat(by.sign(signedBytes(kind, of, content)), content);
@@ -47,16 +51,19 @@ test('a record says what was signed, and keeps the bytes', () => {
   const raw = signRecord(body, fabric, signer);
   const record = open(raw);
   const { value, author, ...plain } = body;
-  assert.deepEqual({ ...record, author: undefined }, {
-    ...plain,
-    author: undefined,
-    authorId: peerIdOf(author),
-    stream: 'data',
-    raw,
-    hash: toHex(nodeCrypto.sha256(raw)),
-    prev: null,
-    statement: null,
-  });
+  assert.deepEqual(
+    { ...record, author: undefined },
+    {
+      ...plain,
+      author: undefined,
+      authorId: peerIdOf(author),
+      stream: 'data',
+      raw,
+      hash: toHex(nodeCrypto.sha256(raw)),
+      prev: null,
+      statement: null,
+    },
+  );
   assert.deepEqual(recordValue(record), value);
 });
 
@@ -82,7 +89,7 @@ test('any changed byte is refused', () => {
   const raw = signRecord(body, fabric, signer);
   for (let at = 0; at < raw.length; at++) {
     const changed = raw.slice();
-    changed[at]! ^= 1 << at % 8;
+    changed[at]! ^= 1 << (at % 8);
     invalid(changed, `byte ${at}`);
   }
 });
@@ -93,7 +100,9 @@ test('a record of 64 KiB passes, one byte more does not, in writing and in readi
   const largest = signRecord(fill(maxRecordBytes - overhead), fabric, signer);
   assert.equal(largest.length, maxRecordBytes);
   open(largest);
-  assert.throws(() => signRecord(fill(maxRecordBytes - overhead + 1), fabric, signer), { code: 'value-too-large' });
+  assert.throws(() => signRecord(fill(maxRecordBytes - overhead + 1), fabric, signer), {
+    code: 'value-too-large',
+  });
   invalid(sealed(parts({ 7: new Uint8Array(maxRecordBytes) })));
 });
 
@@ -108,7 +117,13 @@ test('bodies that are not well formed are refused, however well they are signed'
     6: [0, 1, null],
   }))
     for (const value of values) invalid(sealed(parts({ [at]: value })), `${at}: ${value}`);
-  for (const content of [encode([]), encode({}), encode(null), new Uint8Array([0xff]), concat(parts({}), parts({}))])
+  for (const content of [
+    encode([]),
+    encode({}),
+    encode(null),
+    new Uint8Array([0xff]),
+    concat(parts({}), parts({})),
+  ])
     invalid(sealed(content));
   invalid(new Uint8Array(0));
   invalid(new Uint8Array(64));

@@ -169,17 +169,20 @@ test('a change is told once, when it is durable, with what it was', async (t) =>
   peer.replica.onChange = (change) => changes.push(change);
   const written = peer.write(value('k', 1), value('k', 2));
   await new Promise((resolve) => setImmediate(resolve));
-  assert.deepEqual(changes, []);
+  assert.equal(changes.length, 0);
   assert.equal(read(peer, 'k'), undefined);
   peer.store.sync();
   await written;
   assert.equal(changes.length, 1);
-  assert.deepEqual({ ...changes[0], records: changes[0]!.records.length }, {
-    records: 2,
-    membership: false,
-    own: true,
-    from: origin,
-  });
+  assert.deepEqual(
+    { ...changes[0], records: changes[0]!.records.length },
+    {
+      records: 2,
+      membership: false,
+      own: true,
+      from: origin,
+    },
+  );
 });
 
 test('writes come one after the other, each with the state that the one before left', async (t) => {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { AlthingError } from '../core/errors.ts';
 import { thingIdOf } from '../core/ids.ts';
+import { MemoryDisk } from '../testing/memory-store.ts';
 import { inviteDraft, type LabPeer, ReplicaLab } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
+import { signRecord } from './record.ts';
 import type { Draft } from './replica.ts';
 
 const runs = process.env.ALTHING_TEST_LONG ? 300 : 8;
@@ -75,7 +78,6 @@ test('a write that the disk refused is not seen, and the next one succeeds', asy
   peer.crash();
   await peer.start({ byHand: true });
   const failed = assert.rejects(peer.write(card(peer, 'refused')), { code: 'disk-full' });
-  const { AlthingError } = await import('../core/errors.ts');
   await new Promise((resolve) => setImmediate(resolve));
   peer.store.failWaiting(new AlthingError('disk-full', 'The disk is full.'));
   await failed;
@@ -88,7 +90,10 @@ test('a write that the disk refused is not seen, and the next one succeeds', asy
 });
 
 /** Peer 0 or 1 writes, is backed up, writes more, loses its disk and comes back from the backup. */
-const restoreRun = async (seed: number, how: { founder: boolean; clockStands: boolean; writesFirst: boolean }) => {
+const restoreRun = async (
+  seed: number,
+  how: { founder: boolean; clockStands: boolean; writesFirst: boolean },
+) => {
   const lab = await connectedLab(3, seed);
   const peer = lab.peers[how.founder ? 0 : 1]!;
   const begun = lab.clock.now();
@@ -138,16 +143,44 @@ for (const founder of [false, true])
       const when = writesFirst ? 'writes before it hears of the others' : 'hears of the others first';
       const clock = clockStands ? 'on a clock that stands still' : 'with a clock that runs';
       test(`a ${who} restored from a backup that ${when}, ${clock}, contradicts nothing and all become equal`, async (t) => {
-        await eachSeed(t, async (seed) => assertEqual(await restoreRun(seed, { founder, clockStands, writesFirst })));
+        await eachSeed(t, async (seed) =>
+          assertEqual(await restoreRun(seed, { founder, clockStands, writesFirst })),
+        );
       });
     }
+
+test('whoever hears of a later position of its own writes above it, a mere claim or a record', async (t) => {
+  const lab = await connectedLab(2, seedOf(t));
+  const peer = lab.peers[1]!;
+  const wrote = async (): Promise<number> => {
+    await peer.write(card(peer, `${lab.pick(1e9)}`));
+    return peer.replica.position('data', peer.id).epoch;
+  };
+  const claimed = (await wrote()) + 5_000_000;
+  peer.replica.hearOwn({ epoch: claimed, seq: 3 });
+  const first = await wrote();
+  assert.ok(first > claimed);
+  peer.replica.hearOwn({ epoch: claimed, seq: 9 });
+  assert.equal(await wrote(), first);
+  const held = first + 5_000_000;
+  const fabric = lab.fabric.id;
+  const body = { collection: 'value', key: 'k', author: peer.signer.publicKey, deleted: false, value: 1 };
+  const own = signRecord({ ...body, epoch: held, seq: 7, hlc: 1 }, fabric, peer.signer);
+  await peer.replica.receive({
+    stream: 'data',
+    author: peer.signer.publicKey,
+    from: peer.replica.position('data', peer.id),
+    to: { epoch: held, seq: 7 },
+    records: [own],
+  });
+  assert.ok((await wrote()) > held);
+});
 
 test('a peer that lost its store gets its own records back from the others', async (t) => {
   const lab = await connectedLab(3, seedOf(t));
   const peer = lab.peers[1]!;
   await peer.write(card(peer, 'known'), thing(peer, 'lamp'));
   await lab.settle();
-  const { MemoryDisk } = await import('../testing/memory-store.ts');
   await peer.restart(new MemoryDisk());
   await peer.write(thing(peer, 'door'));
   lab.connectAll();

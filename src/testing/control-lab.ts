@@ -46,18 +46,14 @@ export const labFabric: Fabric = createFabric(
 );
 
 /** A record by peer `author`, stamped `atMs` after the founding. Equal arguments make equal records. */
-export const controlRecord = (
-  author: number,
-  atMs: number,
-  statement: MemberStatement | null,
-): ControlRecord => {
+export const controlRecord = (author: number, atMs: number, statement: object | null): ControlRecord => {
   const hlc = stampOf(foundedMs + atMs);
   return {
     hash: toHex(nodeCrypto.sha256(encode([author, hlc, statement]))),
     authorId: peerId(author),
     collection: 'member',
     hlc,
-    statement,
+    statement: statement as MemberStatement | null,
   };
 };
 

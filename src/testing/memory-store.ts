@@ -127,5 +127,5 @@ const copyOf = (batch: StateBatch): StateBatch => ({
     author: record.author.slice(),
     raw: record.raw.slice(),
   })),
-  local: (batch.local ?? []).map(([key, value]) => [key, value && value.slice()] as const),
+  local: (batch.local ?? []).map(([key, value]) => [key, value?.slice() ?? null] as const),
 });

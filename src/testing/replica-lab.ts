@@ -2,8 +2,9 @@
  * Replicas over a network in memory: peers that write, crash and restore backups, links that lose and mix messages.
  * Relies on real records, stores' contract, Reconciler and wire form; time is fake, all chance comes from one seed.
  */
-import { decode, encode } from '../core/codec.ts';
+
 import { HybridClock } from '../core/clock.ts';
+import { decode, encode } from '../core/codec.ts';
 import type { Signer } from '../core/crypto.ts';
 import type { AlthingError } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
@@ -205,10 +206,10 @@ export class ReplicaLab {
       },
     });
     const links = [link(a, b), link(b, a)] as const;
-    const pipes = [
+    const pipes: Session['pipes'] = [
       { to: b, link: links[1], queue: [] },
       { to: a, link: links[0], queue: [] },
-    ] as const;
+    ];
     const session: Session = { ends: [a, b], links, pipes, weather };
     this.#sessions.push(session);
     a.reconciler.add(links[0]);
@@ -217,7 +218,8 @@ export class ReplicaLab {
 
   /** Everyone with everyone. */
   connectAll(weather: Weather = calm): void {
-    for (const a of this.peers) for (const b of this.peers) if (a.number < b.number) this.connect(a, b, weather);
+    for (const a of this.peers)
+      for (const b of this.peers) if (a.number < b.number) this.connect(a, b, weather);
   }
 
   /** Ends all sessions, or one peer's, or the one between two. */
@@ -261,7 +263,8 @@ export class ReplicaLab {
   async #quiet(): Promise<void> {
     for (let messages = 0; ; this.clock.advance(100)) {
       while (await this.deliverOne())
-        if (messages++ > maxMessages) throw new Error(`The peers did not come to rest in ${maxMessages} messages.`);
+        if (messages++ > maxMessages)
+          throw new Error(`The peers did not come to rest in ${maxMessages} messages.`);
       if (this.clock.pending === 0) return;
     }
   }
@@ -273,7 +276,9 @@ export class ReplicaLab {
   }
 
   #noteSent(raw: Uint8Array): void {
-    const { stream, authorId, epoch, seq, hash } = openRecord(raw, this.fabric.id, nodeCrypto, { trusted: true });
+    const { stream, authorId, epoch, seq, hash } = openRecord(raw, this.fabric.id, nodeCrypto, {
+      trusted: true,
+    });
     const position = `${stream} ${authorId} ${epoch} ${seq}`;
     const before = this.#sent.get(position) ?? hash;
     if (before !== hash) this.contradictions.push(position);

@@ -114,6 +114,10 @@ const position: fc.Arbitrary<RecordPosition> = fc.record({
   seq: fc.nat(3),
 });
 const bytes = fc.uint8Array({ maxLength: 20 });
+const note: fc.Arbitrary<readonly [string, Uint8Array | null]> = fc.tuple(
+  fc.constantFrom('a', 'b', 'é'),
+  fc.option(bytes, { nil: null }),
+);
 const batchArbitrary: fc.Arbitrary<StateBatch> = fc.record({
   clearRecords: fc.boolean(),
   remove: fc.array(position, { maxLength: 3 }),
@@ -121,7 +125,7 @@ const batchArbitrary: fc.Arbitrary<StateBatch> = fc.record({
     fc.tuple(position, bytes).map(([where, raw]) => ({ ...where, raw })),
     { maxLength: 6 },
   ),
-  local: fc.array(fc.tuple(fc.constantFrom('a', 'b', 'é'), fc.option(bytes)), { maxLength: 3 }),
+  local: fc.array(note, { maxLength: 3 }),
 });
 
 class Model {
