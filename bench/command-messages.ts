@@ -4,9 +4,7 @@
  */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-
-/** What a process that answers is asked. */
-export type ServerQuestion = 'invite' | 'cpu' | 'stop';
+import { availableParallelism } from 'node:os';
 
 /** Where the raw echo listens, and how many bytes go each way. */
 export interface EchoSettings {
@@ -19,13 +17,13 @@ export interface EchoSettings {
 export class BenchProcess {
   readonly #child: ChildProcess;
 
-  /** @param file beside this one; @param args its arguments */
+  /** @param file beside this one; @param core the only CPU that it may run on, where that is to be fixed */
   constructor(file: string, args: readonly string[], core?: number) {
     this.#child = fork(new URL(file, import.meta.url), args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     if (core !== undefined)
-      execFileSync('taskset', ['-a', '-cp', String(core), String(this.#child.pid)], { stdio: 'ignore' });
+      execFileSync('taskset', ['-a', '-c', '-p', String(core), String(this.#child.pid)], { stdio: 'ignore' });
   }
 
   /** What it says next. Rejects where it ends instead. */
@@ -59,6 +57,17 @@ export class BenchProcess {
     await gone;
   }
 }
+
+/** Whether processes can be kept on one core (Linux, util-linux). */
+export const canPlace = (): boolean => {
+  try {
+    execFileSync('taskset', ['-c', '-p', String(process.pid)], { stdio: 'ignore' });
+    return availableParallelism() > 1;
+  } catch {
+    // Not Linux, or a small one: the kernel places the processes.
+    return false;
+  }
+};
 
 /** CPU time of this process so far, user and system, in microseconds. */
 export const cpuMicroseconds = (): number => {

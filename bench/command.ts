@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeFrame, frameType } from '../src/net/frames.ts';
 import type { RoundAnswer, RoundRequest } from './command-asker.ts';
-import { BenchProcess, type EchoSettings } from './command-messages.ts';
+import { BenchProcess, canPlace, type EchoSettings } from './command-messages.ts';
 import { median, quantile, type Spread, spreadOf } from './statistics.ts';
 
 /** How much is measured. */
@@ -27,8 +27,12 @@ export interface OperationFigures {
   readonly cpu: Spread;
 }
 
+/** Where the two processes run: how fast one wakes the other differs by more than anything that is measured here. */
+export type Placement = 'two cores' | 'one core' | 'anywhere';
+
 /** Commands beside echoes, with one number of them in flight. */
 export interface CommandFigures {
+  readonly placement: Placement;
   readonly inFlight: number;
   readonly command: OperationFigures;
   readonly echo: OperationFigures;
@@ -38,7 +42,7 @@ export interface CommandFigures {
   readonly throughputRatio: Spread;
 }
 
-const inFlightNumbers = (process.env.INFLIGHT ?? "1,16").split(",").map(Number);
+const inFlightNumbers = [1, 16];
 const warmUpOperations = 6000;
 
 /** The size of a write's frame and of its answer, as the asker will send them. */
@@ -63,45 +67,62 @@ const frameSizes = (): Omit<EchoSettings, 'port'> => {
   };
 };
 
-/** Measures. Takes about half a minute. */
+/** Measures. Takes about a minute. */
 export const benchCommand = async (options: CommandBenchOptions = {}): Promise<CommandFigures[]> => {
+  const placements: readonly Placement[] = canPlace() ? ['two cores', 'one core'] : ['anywhere'];
+  const figures: CommandFigures[] = [];
+  for (const placement of placements) figures.push(...(await benchPlaced(placement, options)));
+  return figures;
+};
+
+/** The cores of the asking and of the answering processes. */
+const cores: Readonly<Record<Placement, readonly [number?, number?]>> = {
+  'two cores': [0, 1],
+  'one core': [1, 1],
+  anywhere: [],
+};
+
+const benchPlaced = async (placement: Placement, options: CommandBenchOptions): Promise<CommandFigures[]> => {
   const { rounds = 40, operations = 1500 } = options;
+  const [askerCore, answererCore] = cores[placement];
   const dir = await mkdtemp(join(tmpdir(), 'althing-bench-'));
   const processes: BenchProcess[] = [];
-  const start = (file: string, ...args: string[]): BenchProcess => {
-    const pin = process.env.PIN?.split(',').map(Number);
-    const started = new BenchProcess(file, args, pin?.[file.includes('asker') ? 0 : 1]);
+  const start = (core: number | undefined, file: string, ...args: string[]): BenchProcess => {
+    const started = new BenchProcess(file, args, core);
     processes.push(started);
     return started;
   };
   try {
     const sizes = frameSizes();
-    const lamp = start('./command-lamp.ts', join(dir, 'device'));
+    const lamp = start(answererCore, './command-lamp.ts', join(dir, 'device'));
     await lamp.next();
-    const echo = start('./command-echo.ts', String(sizes.requestBytes), String(sizes.responseBytes));
-    const port = (await echo.next()) as number;
+    const { requestBytes, responseBytes } = sizes;
+    const echo = start(answererCore, './command-echo.ts', String(requestBytes), String(responseBytes));
+    const settings = JSON.stringify({ ...sizes, port: (await echo.next()) as number });
     const ticket = (await lamp.ask('invite')) as string;
-    const asker = start('./command-asker.ts', join(dir, 'asker'), ticket, JSON.stringify({ ...sizes, port }));
+    const asker = start(askerCore, './command-asker.ts', join(dir, 'asker'), ticket, settings);
     await asker.next();
     const figures: CommandFigures[] = [];
     for (const inFlight of inFlightNumbers) {
-      const measure = (kind: RoundRequest['kind'], count: number) =>
-        round({ asker, answerer: kind === 'command' ? lamp : echo }, { kind, operations: count, inFlight });
+      const measure = (kind: RoundRequest['kind'], count = operations): Promise<Round> =>
+        round(asker, kind === 'command' ? lamp : echo, { kind, operations: count, inFlight });
       await measure('command', warmUpOperations);
       await measure('echo', warmUpOperations);
-      const measured: { command: Round; echo: Round }[] = [];
-      for (let i = 0; i < rounds; i++)
-        measured.push(
-          i % 2 === 0
-            ? { command: await measure('command', operations), echo: await measure('echo', operations) }
-            : inverse(await measure('echo', operations), await measure('command', operations)),
-        );
+      const commands: Round[] = [];
+      const echoes: Round[] = [];
+      for (let i = 0; i < rounds; i++) {
+        // Each kind is first in every other round.
+        if (i % 2 === 0) commands.push(await measure('command'));
+        echoes.push(await measure('echo'));
+        if (i % 2 === 1) commands.push(await measure('command'));
+      }
       figures.push({
+        placement,
         inFlight,
-        command: figuresOf(measured.map(({ command }) => command)),
-        echo: figuresOf(measured.map(({ echo: raw }) => raw)),
-        ratio: spreadOf(measured.map(({ command, echo: raw }) => command.median / raw.median)),
-        throughputRatio: spreadOf(measured.map(({ command, echo: raw }) => raw.rate / command.rate)),
+        command: figuresOf(commands),
+        echo: figuresOf(echoes),
+        ratio: spreadOf(commands.map((command, i) => command.median / echoes[i]!.median)),
+        throughputRatio: spreadOf(commands.map((command, i) => echoes[i]!.rate / command.rate)),
       });
     }
     return figures;
@@ -118,12 +139,7 @@ interface Round {
   readonly cpu: number;
 }
 
-const inverse = (echo: Round, command: Round) => ({ command, echo });
-
-const round = async (
-  { asker, answerer }: { asker: BenchProcess; answerer: BenchProcess },
-  request: RoundRequest,
-): Promise<Round> => {
+const round = async (asker: BenchProcess, answerer: BenchProcess, request: RoundRequest): Promise<Round> => {
   const cpuBefore = (await answerer.ask('cpu')) as number;
   const { times, took, cpu } = (await asker.ask(request)) as RoundAnswer;
   const cpuThere = ((await answerer.ask('cpu')) as number) - cpuBefore;

@@ -49,10 +49,10 @@ export const benchFootprint = async (options: FootprintBenchOptions = {}): Promi
   try {
     const { launcher } = options.installed ?? (await installPackage(dir));
     const home = join(dir, 'home');
-    const env = { ...process.env, ALTHING_HOME: home, XDG_CACHE_HOME: join(dir, 'cache') };
-    // A cache that the environment names would be one that other runs have filled.
-    const { NODE_COMPILE_CACHE: _, ...clean } = env;
-    const up = () => startPeer(launcher, clean);
+    // A compile cache that the environment names would be one that other runs have filled.
+    const { NODE_COMPILE_CACHE: _, ...inherited } = process.env;
+    const env = { ...inherited, ALTHING_HOME: home, XDG_CACHE_HOME: join(dir, 'cache') };
+    const up = () => startPeer(launcher, env);
     // The first makes the home, the second fills the cache with what only an existing home loads.
     for (let i = 0; i < 2; i++) await stop((await up()).child);
     const startMs: number[] = [];

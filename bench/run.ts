@@ -1,9 +1,10 @@
 /**
- * `npm run bench`: measures what Althing promises about speed and size, and prints it as tables.
+ * `npm run bench [-- command footprint --json]`: measures what Althing promises about speed and size, as tables.
  * Relies on an idle machine for numbers that mean something; ratios inside one run hold better than the times.
  */
 import { parseArgs } from 'node:util';
 import { benchCommand, type CommandFigures } from './command.ts';
+import { benchFootprint, canMeasureFootprint, type FootprintFigures } from './footprint.ts';
 import { showSpread } from './statistics.ts';
 
 const { values: options, positionals } = parseArgs({
@@ -16,21 +17,28 @@ const say = (text: string): void => {
 };
 
 const tellCommand = (figures: readonly CommandFigures[]): void => {
-  say(
-    '\n## A property write between two processes, beside a raw TLS 1.3 echo (us; quartiles of the rounds)\n',
-  );
-  say('| in flight | | median | p99 | a second | CPU, both sides |\n| --- | --- | --- | --- | --- | --- |');
-  for (const { inFlight, command, echo } of figures)
-    for (const [name, each] of [
-      ['write', command],
-      ['echo', echo],
-    ] as const)
-      say(
-        `| ${inFlight} | ${name} | ${showSpread(each.median)} | ${showSpread(each.p99)} | ${showSpread(each.rate, 0)} | ${showSpread(each.cpu)} |`,
-      );
-  say('\n| in flight | ratio of medians | ratio of whole rounds |\n| --- | --- | --- |');
-  for (const { inFlight, ratio, throughputRatio } of figures)
-    say(`| ${inFlight} | ${showSpread(ratio, 2)} | ${showSpread(throughputRatio, 2)} |`);
+  say('\n## A property write between two processes, beside a raw TLS 1.3 echo of the same size\n');
+  say('Microseconds: the middle of the rounds, and the quartiles in brackets.\n');
+  say('| processes on | in flight | | median | p99 | a second | CPU, both sides |');
+  say('| --- | --- | --- | --- | --- | --- | --- |');
+  for (const { placement, inFlight, command, echo } of figures)
+    for (const [name, { median, p99, rate, cpu }] of [['write', command] as const, ['echo', echo] as const]) {
+      const cells = [showSpread(median), showSpread(p99), showSpread(rate, 0), showSpread(cpu)];
+      say(`| ${[placement, inFlight, name, ...cells].join(' | ')} |`);
+    }
+  say('\n| processes on | in flight | ratio of medians | ratio of whole rounds |\n| --- | --- | --- | --- |');
+  for (const { placement, inFlight, ratio, throughputRatio } of figures)
+    say(`| ${placement} | ${inFlight} | ${showSpread(ratio, 2)} | ${showSpread(throughputRatio, 2)} |`);
+};
+
+const tellFootprint = (figures: FootprintFigures): void => {
+  say('\n## The installed package: `althing up` on an existing home, system adapter on\n');
+  say('| | middle (quartiles) | a bare Node |\n| --- | --- | --- |');
+  const { startMs, nodeStartMs, rssMb, nodeRssMb, anonymousMb, idleCpuPercent } = figures;
+  say(`| start to ready, ms | ${showSpread(startMs, 0)} | ${showSpread(nodeStartMs, 0)} |`);
+  say(`| resident memory when settled, MB | ${showSpread(rssMb)} | ${showSpread(nodeRssMb)} |`);
+  say(`| of that its own (RssAnon), MB | ${showSpread(anonymousMb)} | |`);
+  say(`| CPU when idle, % of a core | ${showSpread(idleCpuPercent, 2)} | |`);
 };
 
 const benches = {
@@ -39,13 +47,21 @@ const benches = {
     tellCommand(figures);
     return figures;
   },
+  footprint: async () => {
+    if (!canMeasureFootprint()) {
+      say('\nMemory is read out of /proc, which this system does not have: no footprint.');
+      return null;
+    }
+    const figures = await benchFootprint();
+    tellFootprint(figures);
+    return figures;
+  },
 };
 
 const asked = positionals.length > 0 ? positionals : Object.keys(benches);
+const unknown = asked.find((name) => !Object.hasOwn(benches, name));
+if (unknown !== undefined)
+  throw new Error(`There is no bench "${unknown}": ${Object.keys(benches).join(', ')}.`);
 const results: Record<string, unknown> = {};
-for (const name of asked) {
-  if (!Object.hasOwn(benches, name))
-    throw new Error(`There is no bench "${name}": ${Object.keys(benches).join(', ')}.`);
-  results[name] = await benches[name as keyof typeof benches]();
-}
+for (const name of asked) results[name] = await benches[name as keyof typeof benches]();
 if (options.json) console.log(JSON.stringify(results));

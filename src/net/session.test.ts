@@ -490,6 +490,21 @@ test('a retired session drains: what is under way is answered, then it ends', as
   await waitFor(() => mine.closed && theirs.closed, { what: 'both ends to close' });
 });
 
+test('a session that one side has retired still answers those whom the news has not reached', async () => {
+  const { mine, theirs } = sessionPair(serving(async () => 'fine'));
+  await waitFor(() => performance.now() - theirs.since > 400, { what: 'a session that is not young' });
+  theirs.retire();
+  const retired = performance.now();
+  let asked = 0;
+  while (performance.now() - retired < 200) {
+    assert.equal(await mine.request(read), 'fine');
+    asked += 1;
+  }
+  assert.ok(asked > 10);
+  mine.retire();
+  await waitFor(() => mine.closed && theirs.closed, { what: 'both ends to close' });
+});
+
 test('reconciliation messages are dealt with sixteen at a time: the other side is pushed back, calls or no calls', async () => {
   const [mine, theirs] = memoryChannelPair(asker, device, { pieceBytes: 512 });
   const waiting: (() => void)[] = [];

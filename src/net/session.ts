@@ -25,6 +25,8 @@ import { decodeSync, encodeSync } from './sync-frames.ts';
 const pingAfterMs = 1000;
 /** When nothing was heard for this long, the other side is taken for dead. */
 const deadAfterMs = 1800;
+/** A retired session is kept this long after the last request: the other side may not know yet of the new one. */
+const retiredForMs = 300;
 /** A timer this late means that this process stood still, and what was said meanwhile is still to be read. */
 const stalledMs = 300;
 const maxQueuedPongBytes = 1024 * 1024;
@@ -58,6 +60,8 @@ export class Session {
   #timerDue = 0;
   #syncWaiting = 0;
   #retiring = false;
+  /** When it was retired, or asked for something after that. */
+  #wanted = 0;
   #closed = false;
 
   constructor(frames: FrameChannel, host: SessionHost) {
@@ -138,6 +142,7 @@ export class Session {
   retire(): void {
     if (this.#retiring || this.#closed) return;
     this.#retiring = true;
+    this.#wanted = performance.now();
     this.#watch();
   }
 
@@ -145,6 +150,7 @@ export class Session {
     this.#heard = performance.now();
     switch (frame[0]) {
       case frameType.request:
+        this.#wanted = this.#heard;
         this.#incoming.request(frame, sizeBytes);
         break;
       case frameType.response:
@@ -222,7 +228,8 @@ export class Session {
       });
       return;
     }
-    if (this.#retiring && !this.#outgoing.busy && !this.#incoming.busy && now - this.since > 300) {
+    const busy = this.#outgoing.busy || this.#incoming.busy;
+    if (this.#retiring && !busy && now - this.#wanted > retiredForMs) {
       this.close();
       return;
     }

@@ -5,7 +5,7 @@ import { ActivityFeed } from './activity.ts';
 
 test('who listens hears what happens, stamped, until they stop', () => {
   const feed = new ActivityFeed();
-  assert.ok(!feed.report);
+  assert.equal(typeof feed.report, 'undefined');
   feed.tell({ kind: 'session-up' });
   const heard: Activity[] = [];
   const stop = feed.listen((activity) => heard.push(activity));

@@ -16,6 +16,7 @@ import type {
   ThingInfo,
   TokenInfo,
 } from '../core/api-shapes.ts';
+import { equalBytes } from '../core/bytes.ts';
 import { AlthingError } from '../core/errors.ts';
 import { hashId, type PeerId, parseThingId, peerIdOf } from '../core/ids.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
@@ -31,7 +32,6 @@ import {
   type TlsListener,
 } from '../net/tls-channel.ts';
 import type { StateStore } from '../replica/record-store.ts';
-import type { ReplicaChange } from '../replica/replica.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
 import { type Config, loadConfig, updateConfig } from '../store/config.ts';
 import { type Home, openHome } from '../store/home.ts';
@@ -57,6 +57,7 @@ import type { ThingDescription } from '../thing/thing-description.ts';
 import { typesOf } from '../thing/thing-filter.ts';
 import { ActivityFeed } from './activity.ts';
 import { addressNoteKey, ownAddresses } from './addresses.ts';
+import { DirectoryChanges } from './directory-changes.ts';
 import { ExposedThings } from './exposed-things.ts';
 import { FabricRun } from './fabric-run.ts';
 import { createInvite } from './invite.ts';
@@ -93,7 +94,6 @@ const joinTimeoutMs = 15_000;
 /** Joining is done when the fabric's Things are there to be used; a slow network may bring them later. */
 const catchUpTimeoutMs = 3000;
 const maxNameLength = 64;
-const maxDirectoryListeners = 512;
 
 /**
  * Starts a peer on a home. Throws `home-in-use`, `key-corrupt`, `config-invalid`, the store's codes, `port-in-use`,
@@ -153,7 +153,7 @@ export class Peer implements PeerApi {
   readonly #exposed: ExposedThings;
   readonly #routing: Routing;
   readonly #feed = new ActivityFeed();
-  readonly #directoryListeners = new Set<(change: DirectoryChange) => void>();
+  readonly #directoryChanges = new DirectoryChanges();
   #name: string;
   #run!: FabricRun;
   #listener: TlsListener | undefined;
@@ -205,7 +205,7 @@ export class Peer implements PeerApi {
       });
       this.#interfaces = new InterfaceWatch({ logger });
       this.#interfaces.subscribe(({ added }) =>
-        this.#run.interfacesChanged(this.#interfaces?.current ?? [], added.length > 0),
+        this.#run?.interfacesChanged(this.#interfaces?.current ?? [], added.length > 0),
       );
       await this.#startDiscovery();
     }
@@ -302,10 +302,7 @@ export class Peer implements PeerApi {
   }
 
   onDirectoryChange(listener: (change: DirectoryChange) => void): () => void {
-    if (this.#directoryListeners.size >= maxDirectoryListeners)
-      throw new AlthingError('too-many', `The directory has ${maxDirectoryListeners} listeners already.`);
-    this.#directoryListeners.add(listener);
-    return () => this.#directoryListeners.delete(listener);
+    return this.#directoryChanges.listen(listener, this.#run.directory);
   }
 
   report(activity: Omit<Activity, 'time'>): void {
@@ -396,7 +393,9 @@ export class Peer implements PeerApi {
   async recoveryWords(): Promise<string> {
     const { home } = this.#parts;
     const seed = await readRecoveryKey(home);
-    if (!seed)
+    // One that a crash left behind while this peer joined another fabric is worth nothing here.
+    const { recovery } = this.#run.fabric.genesis;
+    if (!seed || !equalBytes(nodeCrypto.signer(seed).publicKey, recovery))
       throw new AlthingError(
         'recovery-shown',
         'The recovery words are not here: they were shown already, or this peer did not found its fabric.',
@@ -475,20 +474,8 @@ export class Peer implements PeerApi {
       logger,
       activity: (activity) => this.#feed.tell(activity),
       sessionOpened: (peer) => this.#routing.sessionOpened(peer),
-      changed: (change) => this.#tellDirectory(change),
+      changed: ({ records }) => this.#directoryChanges.tell(records, this.#run.directory),
     });
-  }
-
-  #tellDirectory(change: ReplicaChange): void {
-    if (this.#directoryListeners.size === 0) return;
-    for (const record of change.records) {
-      if (record.collection !== 'thing') continue;
-      const td = record.deleted ? null : this.#run.directory.parse(record);
-      const said: DirectoryChange = td
-        ? { kind: record.seq === 1 ? 'thing_created' : 'thing_updated', td }
-        : { kind: 'thing_deleted', td: { id: record.key } as ThingDescription };
-      for (const listener of this.#directoryListeners) listener(said);
-    }
   }
 
   #ownAddresses(): string[] {

@@ -87,7 +87,7 @@ export class Reconciler {
   readonly #asked = new Map<string, { link: SyncLink; from: Position; until: number }>();
   readonly #toRelay = new Set<string>();
   #cancelRelay: (() => void) | undefined;
-  readonly #warned = new Set<string>();
+  readonly #told = new Set<string>();
 
   constructor(replica: Replica, options: ReconcilerOptions) {
     this.#replica = replica;
@@ -269,9 +269,9 @@ export class Reconciler {
     if (state.compared.get(key) === both) return;
     state.compared.set(key, both);
     state.mending.set(key, origin);
-    if (this.#warned.has(key) || this.#warned.size >= 1000) return;
-    this.#warned.add(key);
-    this.#options.logger.warn(
+    if (this.#told.has(key) || this.#told.size >= 1000) return;
+    this.#told.add(key);
+    this.#options.logger.info(
       { author, stream: known.stream, peer: state.link.peer },
       'Two peers hold different records of one author at the same position: they are compared.',
     );

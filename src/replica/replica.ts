@@ -113,7 +113,7 @@ export class Replica {
     for (const record of records) this.#keep(record);
     this.#see(records);
     this.#authority = this.#computeAuthority();
-    this.#epoch = Math.max(options.now(), this.#epochAbove(this.#greatestOwnEpoch()));
+    this.#epoch = this.#epochAbove(Math.max(options.now(), this.#greatestOwnEpoch()));
   }
 
   get authority(): Authority {

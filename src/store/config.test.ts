@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
 import { type Config, loadConfig, updateConfig } from './config.ts';
 
 const configPath = async (t: TestContext, text?: string): Promise<string> => {
@@ -17,6 +18,43 @@ test('no file, an empty one and one of comments all mean: nothing set', async (t
   assert.deepEqual(await loadConfig(await configPath(t)), {});
   assert.deepEqual(await loadConfig(await configPath(t, ' \n')), {});
   assert.deepEqual(await loadConfig(await configPath(t, '# later\n')), {});
+});
+
+test('the short way to read what peers write gives what YAML says', async (t) => {
+  const path = await configPath(t);
+  const whole = async (text: string): Promise<unknown> => {
+    await writeFile(path, text);
+    return loadConfig(path).catch(({ code }) => code);
+  };
+  const words = fc.constantFrom(
+    'true',
+    'false',
+    'null',
+    'no',
+    'hall-2',
+    'Hall',
+    'e1',
+    'x'.repeat(70),
+    '"a"',
+    '1',
+  );
+  const numbers = fc.oneof(
+    fc.integer({ min: -1, max: 70_000 }).map(String),
+    fc.constantFrom('007', '1e3', '0x10'),
+  );
+  const line = fc.oneof(
+    words.map((word) => `name: ${word}\n`),
+    numbers.map((number) => `port: ${number}\n`),
+    fc.constantFrom('mdns: false\n', 'port:\n', '\n', ' '),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(line, { maxLength: 3 }), async (lines) => {
+      const text = lines.join('');
+      assert.deepEqual(await whole(text), await whole(`${text}\n# a comment takes the long way\n`));
+    }),
+    { numRuns: 300 },
+  );
+  assert.deepEqual(await whole('name: hall-2\nport: 65535\n'), { name: 'hall-2', port: 65535 });
 });
 
 test('all keys are read', async (t) => {

@@ -1,0 +1,47 @@
+/**
+ * What listeners of the directory are promised.
+ * Relies on a directory that says what the test tells it to.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { SignedRecord } from '../replica/record.ts';
+import type { ThingDescription } from '../thing/thing-description.ts';
+import type { Directory } from './directory.ts';
+import { DirectoryChanges } from './directory-changes.ts';
+
+const things = (): { map: Map<string, ThingDescription>; directory: Directory } => {
+  const map = new Map<string, ThingDescription>();
+  const directory = { find: () => [...map.values()], byId: (id: string) => map.get(id) };
+  return { map, directory: directory as unknown as Directory };
+};
+const td = (id: string): ThingDescription => ({ id, title: id }) as ThingDescription;
+const record = (key: string, collection = 'thing'): SignedRecord => ({ collection, key }) as SignedRecord;
+
+test('a Thing is created once, then updated, then deleted once', () => {
+  const { map, directory } = things();
+  const changes = new DirectoryChanges();
+  const heard: string[] = [];
+  map.set('old', td('old'));
+  const stop = changes.listen(({ kind, td: { id } }) => heard.push(`${kind} ${id}`), directory);
+  changes.tell([record('old')], directory);
+  map.set('new', td('new'));
+  changes.tell([record('new'), record('peer-card', 'peer')], directory);
+  changes.tell([record('new')], directory);
+  map.delete('new');
+  changes.tell([record('new'), record('new'), record('never')], directory);
+  stop();
+  changes.tell([record('old')], directory);
+  assert.deepEqual(heard, [
+    'thing_updated old',
+    'thing_created new',
+    'thing_updated new',
+    'thing_deleted new',
+  ]);
+});
+
+test('more than 512 listeners are refused', () => {
+  const { directory } = things();
+  const changes = new DirectoryChanges();
+  for (let i = 0; i < 512; i++) changes.listen(() => {}, directory);
+  assert.throws(() => changes.listen(() => {}, directory), { code: 'too-many' });
+});
