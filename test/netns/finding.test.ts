@@ -112,8 +112,8 @@ test('members in two subnets, with a router between them, use each other by one 
     await lab.net.host('attic'),
     await lab.net.router('router'),
   ];
-  const cable = await lab.net.connect(hallHost, s1, '10.1.0.1/24');
-  await lab.net.connect(atticHost, s2, '10.2.0.1/24');
+  const hallCable = await lab.net.connect(hallHost, s1, '10.1.0.1/24');
+  const atticCable = await lab.net.connect(atticHost, s2, '10.2.0.1/24');
   await lab.net.connect(router, s1, '10.1.0.254/24');
   await lab.net.connect(router, s2, '10.2.0.254/24');
   await hallHost.defaultRoute('10.1.0.254');
@@ -122,10 +122,12 @@ test('members in two subnets, with a router between them, use each other by one 
     hall: { lamp: true },
     attic: { lamp: true, bootstrap: ['10.1.0.101:7421'] },
   })) as [NetPeer, NetPeer];
-  // With both off and the hall moved, the bootstrap address is the only one that leads anywhere.
+  // With both moved while they were off, the bootstrap address is the only one that leads anywhere.
   await Promise.all([hall.kill(), attic.kill()]);
-  await cable.changeAddress('10.1.0.101/24');
+  await hallCable.changeAddress('10.1.0.101/24');
   await hallHost.defaultRoute('10.1.0.254');
+  await atticCable.changeAddress('10.2.0.101/24');
+  await atticHost.defaultRoute('10.2.0.254');
   await Promise.all([hall.startAgain(), attic.startAgain()]);
   await Promise.all([hall.usedLampOf(attic), attic.usedLampOf(hall)]);
 });
