@@ -22,6 +22,8 @@ export interface Redemption {
   readonly joiner: PeerId;
   /** The invite key's signature over the joiner's key. */
   readonly proof: Uint8Array;
+  /** The invite and what proves its author, raw, as the ticket carries them: not every member knows them yet. */
+  readonly records: readonly Uint8Array[];
 }
 
 /** What the fabric answers to the door. */
@@ -50,12 +52,15 @@ const welcomeSchema = v.tuple([
   proofSchema,
   v.array(v.string()),
 ]);
+/** An invite and at most eight records that prove its author. */
+const maxTicketRecords = 9;
 const redeemSchema = v.tuple([
   v.literal(frameType.redeem),
   versionsSchema,
   v.instance(Uint8Array),
   v.instance(Uint8Array),
   v.instance(Uint8Array),
+  v.optional(v.pipe(v.array(v.instance(Uint8Array)), v.maxLength(maxTicketRecords)), []),
 ]);
 const admittedSchema = v.tuple([v.literal(frameType.admitted), proofSchema]);
 const refusalSchema = v.tuple([v.literal(frameType.refusal), v.string(), v.string()]);
@@ -76,9 +81,10 @@ export const greet = async (frames: FrameChannel, gate: Gatekeeper): Promise<voi
 /** The joiner's part: redeems an invite and gives the raw records that prove the new membership. */
 export const redeem = async (
   frames: FrameChannel,
-  claim: { fabric: Uint8Array; invite: Uint8Array; proof: Uint8Array },
+  claim: { fabric: Uint8Array } & Omit<Redemption, 'joiner'>,
 ): Promise<readonly Uint8Array[]> => {
-  frames.send([frameType.redeem, protocolVersions, claim.fabric, claim.invite, claim.proof]);
+  const { fabric, invite, proof, records } = claim;
+  frames.send([frameType.redeem, protocolVersions, fabric, invite, proof, records]);
   return parse(admittedSchema, await answerOf(frames), frames)[1];
 };
 
@@ -90,10 +96,10 @@ export const answerDoor = async (frames: FrameChannel, gate: Gatekeeper): Promis
   try {
     const frame = await nextFrame(frames, handshakeTimeoutMs);
     if (frame[0] === frameType.redeem) {
-      const [, versions, fabric, invite, proof] = parse(redeemSchema, frame, frames);
+      const [, versions, fabric, invite, proof, shown] = parse(redeemSchema, frame, frames);
       agreeVersion(versions, frames);
       checkFabric(fabric, gate);
-      const records = await gate.admit({ invite, joiner: frames.channel.remote, proof });
+      const records = await gate.admit({ invite, joiner: frames.channel.remote, proof, records: shown });
       frames.send([frameType.admitted, records]);
       frames.close();
       return 'joined';

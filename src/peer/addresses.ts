@@ -48,7 +48,7 @@ export class Addresses {
       const text = formatEndpoint(endpoint);
       return !seen.has(text) && seen.add(text);
     });
-    return sortEndpoints(distinct, this.#options.interfaces());
+    return distinct.length < 2 ? distinct : sortEndpoints(distinct, this.#options.interfaces());
   }
 
   /** Whether this announcement is that peer's. */

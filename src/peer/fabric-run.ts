@@ -138,7 +138,7 @@ export class FabricRun {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
-        this.#reconciler.onSettled = () => {};
+        this.#reconciler.onSettled = undefined;
         resolve();
       };
       const timer = setTimeout(done, timeoutMs);

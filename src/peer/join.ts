@@ -25,6 +25,8 @@ export interface OpenTicket {
   readonly invite: Signer;
   readonly role: Role;
   readonly peers: readonly TicketPeer[];
+  /** The invite and what proves its author, raw. */
+  readonly records: readonly Uint8Array[];
 }
 
 /** What joining brought: enough to be a member from now on, with nobody else awake. */
@@ -42,9 +44,10 @@ export const openTicket = (text: string, crypto: Crypto): OpenTicket => {
   const fabric = decodeFabric(ticket.genesis, crypto);
   const invite = crypto.signer(ticket.seed);
   try {
-    const records = [...ticket.proof, ticket.invite].map((raw) => openRecord(raw, fabric.id, crypto));
+    const raw = [...ticket.proof, ticket.invite];
+    const records = raw.map((one) => openRecord(one, fabric.id, crypto));
     const standing = computeAuthority(fabric, records, crypto).invites.get(toHex(invite.publicKey));
-    if (standing) return { fabric, invite, role: standing.invite.role, peers: ticket.peers };
+    if (standing) return { fabric, invite, role: standing.invite.role, peers: ticket.peers, records: raw };
   } catch (error) {
     throw new AlthingError('ticket-invalid', `The ticket is forged: ${toAlthingError(error).message}`, {
       cause: error,
@@ -235,7 +238,7 @@ export const sightingTag = (
 
 const redeemAt = async (
   channel: Channel,
-  { fabric, invite, peers }: OpenTicket,
+  { fabric, invite, peers, records: shown }: OpenTicket,
   options: JoinOptions,
 ): Promise<Joined> => {
   const frames = new FrameChannel(channel);
@@ -245,6 +248,7 @@ const redeemAt = async (
       fabric: fabric.id,
       invite: invite.publicKey,
       proof: invite.sign(joinProofBytes(fabric.id, invite.publicKey, self)),
+      records: shown,
     });
     const records = proof.map((raw) => openRecord(raw, fabric.id, options.crypto));
     const member = computeAuthority(fabric, records, options.crypto).members.get(peerIdOf(self));

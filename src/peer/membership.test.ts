@@ -17,7 +17,13 @@ const door = (lab: ReplicaLab, peer: LabPeer, storedProof: readonly Uint8Array[]
   });
   return { membership, admitted };
 };
-const redemption = (invite: number, joiner: number, proof = joinProof(invite, joiner)): Redemption => ({
+const redemption = (
+  invite: number,
+  joiner: number,
+  proof = joinProof(invite, joiner),
+  records: readonly Uint8Array[] = [],
+): Redemption => ({
+  records,
   joiner: peerId(joiner),
   invite: inviteSigner(invite).publicKey,
   proof,
@@ -144,4 +150,28 @@ test('who was let in provisionally is a stranger again once what arrives says so
   assert.equal(membership.roleOf(peerId(5)), 'member');
   assert.equal(membership.roleOf(peerId(6)), undefined);
   assert.throws(() => membership.check(peerId(6), proof), { code: 'not-a-member' });
+});
+
+test('an invite whose admin went away before anybody heard of it is known by the ticket alone', async (t) => {
+  const { lab, founder, membership } = await founded(seedOf(t), { uses: 1 });
+  const memberProof = await membership.admit(redemption(2, 1));
+  const member = new LabPeer(lab, 1);
+  await member.start();
+  // What the member holds: itself admitted, and nothing of the invite that comes now.
+  const mine = door(lab, member, memberProof).membership;
+  await founder.write(inviteDraft(3, { expires: lab.clock.now() + 1000, uses: 1 }));
+  const ticket = founder.replica.control.filter(({ statement }) => statement?.type === 'invite');
+  const shown = ticket.map(({ raw }) => raw);
+  await assert.rejects(mine.admit(redemption(3, 4)), { code: 'invite-unknown' });
+  const forged = shown.map((raw) => raw.with(70, raw[70]! ^ 1));
+  await assert.rejects(mine.admit(redemption(3, 4, joinProof(3, 4), forged)), { code: 'record-invalid' });
+  await assert.rejects(mine.admit(redemption(3, 4, joinProof(3, 5), shown)), { code: 'proof-invalid' });
+  const proof = await mine.admit(redemption(3, 4, joinProof(3, 4), shown));
+  await assert.rejects(mine.admit(redemption(3, 5, joinProof(3, 5), shown)), { code: 'invite-used-up' });
+  const stranger = new LabPeer(lab, 6);
+  await stranger.start();
+  for (const { membership: theirs } of [door(lab, founder), door(lab, stranger)]) {
+    theirs.check(peerId(4), proof);
+    assert.equal(theirs.roleOf(peerId(4)), 'member');
+  }
 });

@@ -91,9 +91,12 @@ export class Membership implements Gatekeeper {
     const { joiner } = redemption;
     if (this.roleOf(this.#replica.self) === 'guest')
       throw new AlthingError('forbidden', 'A guest cannot let others in: ask another member.');
-    const isNew = !this.#replica.authority.members.has(joiner);
-    await this.#replica.write(() => this.#admission(redemption));
-    const member = this.#replica.authority.members.get(joiner);
+    // The invite may be news here: its admin may have gone before anybody heard of it.
+    const known = this.#replica.authority.invites.has(toHex(redemption.invite));
+    const shown = known ? [] : this.#open([...this.proof(), ...redemption.records]);
+    const isNew = !this.#authorityWith(shown).members.has(joiner);
+    await this.#replica.write(() => this.#admission(redemption, this.#authorityWith(shown)));
+    const member = this.#authorityWith(shown).members.get(joiner);
     if (!member) throw new AlthingError('invite-used-up', 'Others used the invite up in the same moment.');
     if (isNew) this.#options.admitted(joiner, member.role);
     return rawOf(member.proof);
@@ -129,8 +132,8 @@ export class Membership implements Gatekeeper {
     this.#provisional.set(peer, provisional);
   }
 
-  #admission({ invite, joiner, proof }: Redemption): Draft[] {
-    const { authority, fabric } = this.#replica;
+  #admission({ invite, joiner, proof }: Redemption, authority: Authority): Draft[] {
+    const { fabric } = this.#replica;
     if (authority.members.has(joiner)) return [];
     const standing = authority.invites.get(toHex(invite));
     if (!standing)
@@ -165,7 +168,8 @@ export class Membership implements Gatekeeper {
   }
 
   #authorityWith(proof: readonly SignedRecord[]): Authority {
-    const { control, fabric } = this.#replica;
+    const { authority, control, fabric } = this.#replica;
+    if (proof.length === 0) return authority;
     const known = new Set(control.map((record) => record.hash));
     const more = proof.filter((record) => !known.has(record.hash));
     return computeAuthority(fabric, [...control, ...more], this.#options.crypto);

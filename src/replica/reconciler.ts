@@ -78,8 +78,8 @@ const keyOf = (stream: RecordStream, author: PeerId): string => `${stream}/${aut
 
 /** All sessions' reconciliation. Pull-based: whoever is behind asks, one asking at a time for each author. */
 export class Reconciler {
-  /** Set by the owner; called when a vector has been heard and nothing that was asked for is missing. */
-  onSettled: () => void = () => {};
+  /** Set by the owner; called while all that the first vector told of is here, as far as its authors are members. */
+  onSettled: (() => void) | undefined;
   readonly #replica: Replica;
   readonly #options: ReconcilerOptions;
   readonly #links = new Map<SyncLink, LinkState>();
@@ -88,6 +88,8 @@ export class Reconciler {
   readonly #toRelay = new Set<string>();
   #cancelRelay: (() => void) | undefined;
   readonly #told = new Set<string>();
+  /** What the first vector told of. News that comes meanwhile does not move it. */
+  #goal: readonly VectorEntry[] | undefined;
 
   constructor(replica: Replica, options: ReconcilerOptions) {
     this.#replica = replica;
@@ -153,7 +155,16 @@ export class Reconciler {
     if (message.kind === 'vector') this.#hear(state, message.entries);
     else if (message.kind === 'want') this.#answer(state, message);
     else await this.#take(state, message);
-    if (message.kind !== 'want' && this.#asked.size === 0) this.onSettled();
+    if (message.kind === 'vector') this.#goal ??= message.entries;
+    if (this.onSettled && message.kind !== 'want' && this.#settled()) this.onSettled();
+  }
+
+  #settled(): boolean {
+    const { members } = this.#replica.authority;
+    return (this.#goal ?? []).every(({ stream, author, ...position }) => {
+      const id = peerIdOf(author);
+      return !members.has(id) || comparePositions(this.#replica.position(stream, id), position) >= 0;
+    });
   }
 
   /** Tells the sessions of a change in the replica: own news at once, others' after a moment. */

@@ -140,9 +140,9 @@ export class Intruder {
 
   /** Redeems a ticket, as a joiner does. Resolves with the records that prove the membership. */
   async redeem(ticketText: string): Promise<readonly Uint8Array[]> {
-    const { fabric, invite } = openTicket(ticketText, nodeCrypto);
+    const { fabric, invite, records } = openTicket(ticketText, nodeCrypto);
     const proof = invite.sign(joinProofBytes(fabric.id, invite.publicKey, this.signer.publicKey));
-    return redeem(this.#channel, { fabric: fabric.id, invite: invite.publicKey, proof });
+    return redeem(this.#channel, { fabric: fabric.id, invite: invite.publicKey, proof, records });
   }
 
   /** Opens a session, as a member does. */
