@@ -37,7 +37,7 @@ const pidWidth = 8;
 /** The picture's lines: never more than the canvas has rows, none wider than it has columns. */
 export const drawPicture = (view: View, canvas: Canvas): string[] => {
   const paint = canvas.colour ? colours : plain;
-  const fit = (text: string): string => clip(printable(text).replaceAll('\n', ' '), canvas.columns);
+  const fit = (text: string): string => clip(printable(text).replaceAll(/[\n\t]/g, ' '), canvas.columns);
   const running = view.devices.filter(({ state }) => state === 'on').length;
   const pairs = view.devices.reduce((sum, { connected }) => sum + connected.filter(Boolean).length, 0) / 2;
   const numbers = view.devices.map((_, i) => i + 1).join(' ');
