@@ -328,13 +328,8 @@ export class Peer implements PeerApi {
     const { home, notes } = this.#parts;
     const ticket = openTicket(ticketText, nodeCrypto);
     if (options.name !== undefined) checkName(options.name);
-    const { fabric, replica } = this.#run;
-    const alone = replica.authority.members.size === 1 && peerIdOf(fabric.genesis.founder) === this.id;
-    if (!alone || this.#joining)
-      throw new AlthingError(
-        'already-in-fabric',
-        `This peer belongs to "${fabric.genesis.name}" already, with ${replica.authority.members.size} members.`,
-      );
+    if (this.#joining) throw new AlthingError('already-in-fabric', 'This peer is joining a fabric already.');
+    this.#checkAlone();
     if (this.#parts.options.offline)
       throw new AlthingError('join-unreachable', 'This peer was started without a network.');
     this.#joining = true;
@@ -349,6 +344,8 @@ export class Peer implements PeerApi {
         timeoutMs: joinTimeoutMs,
         signal: options.signal ?? new AbortController().signal,
       });
+      // Somebody may have joined us meanwhile, and would be left alone in a fabric that nobody runs.
+      this.#checkAlone();
       await this.#run.stop();
       await notes.commit(
         [
@@ -421,6 +418,17 @@ export class Peer implements PeerApi {
     await this.#run?.stop();
     await Promise.all([this.#discovery?.close(), this.#listener?.close()]);
     await this.#parts.store.close();
+  }
+
+  /** Only a peer that nobody relies on may leave its fabric for another. Throws `already-in-fabric`. */
+  #checkAlone(): void {
+    const { fabric, replica } = this.#run;
+    const { size } = replica.authority.members;
+    if (size === 1 && peerIdOf(fabric.genesis.founder) === this.id) return;
+    throw new AlthingError(
+      'already-in-fabric',
+      `This peer belongs to "${fabric.genesis.name}" already, with ${size} members.`,
+    );
   }
 
   /** A first run founds a fabric of its own. The recovery key is on disk before the genesis that names it. */

@@ -179,6 +179,7 @@ export class ScriptThings {
       this.#things.push(made);
       return made;
     });
+    // Whoever claimed learns of a failure; the next one only waits for its turn.
     this.#turn = claimed.catch(() => {});
     return claimed;
   }
