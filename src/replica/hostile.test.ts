@@ -3,12 +3,11 @@ import { test } from 'node:test';
 import { fromHex } from '../core/bytes.ts';
 import type { AlthingError } from '../core/errors.ts';
 import { peerIdOf, thingIdOf } from '../core/ids.ts';
-import { nodeCrypto } from '../store/node-crypto.ts';
 import { peerSigner } from '../testing/control-lab.ts';
-import { type LabPeer, ReplicaLab } from '../testing/replica-lab.ts';
+import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
 import type { SyncLink, SyncMessage } from './reconciler.ts';
-import { openRecord, type Position, type RecordBody, type SignedRecord, signRecord } from './record.ts';
+import { type Position, type RecordBody, type SignedRecord, signRecord } from './record.ts';
 import type { Draft, IncomingRange, VectorEntry } from './replica.ts';
 
 /** The other end of one peer's session, in the test's hands. */
@@ -43,22 +42,6 @@ class Hand {
     return this.said.filter((message) => message.kind === 'want');
   }
 }
-
-const signed = (lab: ReplicaLab, number: number, body: Partial<RecordBody>): SignedRecord => {
-  const signer = peerSigner(number);
-  const whole: RecordBody = {
-    collection: 'value',
-    key: 'k',
-    author: signer.publicKey,
-    epoch: 1,
-    seq: 1,
-    hlc: 1,
-    deleted: false,
-    value: null,
-    ...body,
-  };
-  return openRecord(signRecord(whole, lab.fabric.id, signer), lab.fabric.id, nodeCrypto);
-};
 
 const rangeOf = (records: readonly SignedRecord[], change: Partial<IncomingRange> = {}): SyncMessage => ({
   kind: 'records',
@@ -95,8 +78,8 @@ test("a stranger's records are neither kept nor asked for", async (t) => {
   const before = [peer.reads(), peer.replica.vector().length, peer.disk.commits];
   const hand = new Hand(peer, 9);
   await hand.say(vector(entry(9, { epoch: 1, seq: 1 }), entry(9, { epoch: 1, seq: 1 }, 'control')));
-  await hand.say(rangeOf([signed(lab, 9, {})]));
-  await hand.say(rangeOf([signed(lab, 9, { collection: 'member', value: { type: 'x', prev: null } })]));
+  await hand.say(rangeOf([signedBy(lab, 9, {})]));
+  await hand.say(rangeOf([signedBy(lab, 9, { collection: 'member', value: { type: 'x', prev: null } })]));
   assert.deepEqual(hand.wants(), []);
   assert.deepEqual([peer.reads(), peer.replica.vector().length, peer.disk.commits], before);
   assert.equal(hand.failed(), undefined);
@@ -105,8 +88,8 @@ test("a stranger's records are neither kept nor asked for", async (t) => {
 test('records that are damaged, misplaced or of somebody else end the session, and none of the range is kept', async (t) => {
   const lab = await connectedLab(2, seedOf(t));
   const [peer] = lab.peers as [LabPeer];
-  const good = signed(lab, 1, { epoch: 2 ** 51, seq: 1 });
-  const next = signed(lab, 1, { epoch: 2 ** 51, seq: 2, key: 'l' });
+  const good = signedBy(lab, 1, { epoch: 2 ** 51, seq: 1 });
+  const next = signedBy(lab, 1, { epoch: 2 ** 51, seq: 2, key: 'l' });
   const damaged = good.raw.slice();
   damaged[100]! ^= 1;
   const commits = peer.disk.commits;
@@ -190,7 +173,7 @@ test("a member that forks its own control records cannot part others' sessions",
   const lab = await connectedLab(4, seedOf(t));
   const [a, b, c] = lab.peers as [LabPeer, LabPeer, LabPeer];
   const statement = (epoch: number, prev: string | null) =>
-    signed(lab, 3, {
+    signedBy(lab, 3, {
       collection: 'member',
       key: `e${epoch}`,
       epoch,
@@ -223,14 +206,14 @@ test("a member that forks its own control records cannot part others' sessions",
 test('two bodies for one position are survived: no session ends, nobody talks in circles, the rest still spreads', async (t) => {
   const seed = seedOf(t);
   const statement = (lab: ReplicaLab, epoch: number, type: string, prev: string | null) =>
-    signed(lab, 3, {
+    signedBy(lab, 3, {
       collection: 'member',
       epoch,
       hlc: epoch,
       value: { type, prev: prev && fromHex(prev) },
     });
   const histories: ((lab: ReplicaLab) => [SignedRecord[], SignedRecord[]])[] = [
-    (lab) => [[signed(lab, 3, { epoch: 10, value: 1 })], [signed(lab, 3, { epoch: 10, value: 2 })]],
+    (lab) => [[signedBy(lab, 3, { epoch: 10, value: 1 })], [signedBy(lab, 3, { epoch: 10, value: 2 })]],
     (lab) => {
       const [p, q] = [statement(lab, 10, 'p', null), statement(lab, 10, 'q', null)];
       return [
@@ -273,8 +256,8 @@ test('two bodies for one position are survived: no session ends, nobody talks in
 test('a data record with an earlier clock than the one it replaces parts nobody', async (t) => {
   const lab = await connectedLab(3, seedOf(t));
   const [a, b] = lab.peers as [LabPeer, LabPeer];
-  const first = signed(lab, 2, { epoch: 10, seq: 1, hlc: 50 });
-  const second = signed(lab, 2, { epoch: 10, seq: 2, hlc: 20 });
+  const first = signedBy(lab, 2, { epoch: 10, seq: 1, hlc: 50 });
+  const second = signedBy(lab, 2, { epoch: 10, seq: 2, hlc: 20 });
   const toA = new Hand(a, 2);
   await toA.say(rangeOf([first]));
   a.reconciler.remove(toA.link);

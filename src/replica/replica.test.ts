@@ -4,31 +4,13 @@ import { fromHex } from '../core/bytes.ts';
 import { stampMs } from '../core/clock.ts';
 import { AlthingError } from '../core/errors.ts';
 import { thingIdOf } from '../core/ids.ts';
-import { nodeCrypto } from '../store/node-crypto.ts';
-import { peerSigner } from '../testing/control-lab.ts';
-import { type LabPeer, ReplicaLab } from '../testing/replica-lab.ts';
+import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
-import { openRecord, type RecordBody, recordValue, type SignedRecord, signRecord } from './record.ts';
+import { recordValue, type SignedRecord } from './record.ts';
 import type { Draft, IncomingRange, ReplicaChange } from './replica.ts';
 
 const origin = { epoch: 0, seq: 0 };
 const value = (key: string, content: unknown): Draft => ({ collection: 'value', key, value: content });
-
-const signedBy = (lab: ReplicaLab, number: number, body: Partial<RecordBody>): SignedRecord => {
-  const signer = peerSigner(number);
-  const whole: RecordBody = {
-    collection: 'value',
-    key: 'k',
-    author: signer.publicKey,
-    epoch: 1,
-    seq: 1,
-    hlc: 1,
-    deleted: false,
-    value: null,
-    ...body,
-  };
-  return openRecord(signRecord(whole, lab.fabric.id, signer), lab.fabric.id, nodeCrypto);
-};
 
 const rangeOf = (records: readonly SignedRecord[], from = origin): IncomingRange => ({
   stream: records[0]!.stream,

@@ -13,7 +13,7 @@ import type { Fabric } from '../fabric/genesis.ts';
 import type { Frame } from '../net/frames.ts';
 import { decodeSync, encodeSync } from '../net/sync-frames.ts';
 import { Reconciler, type SyncLink, type SyncMessage } from '../replica/reconciler.ts';
-import { openRecord } from '../replica/record.ts';
+import { openRecord, type RecordBody, type SignedRecord, signRecord } from '../replica/record.ts';
 import { type Draft, Replica, type VectorEntry } from '../replica/replica.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
 import { inviteSigner, joinProof, labFabric, peerSigner } from './control-lab.ts';
@@ -300,4 +300,21 @@ export const inviteDraft = (
   const key = inviteSigner(invite).publicKey;
   const value = { type: 'invite', invite: key, role: 'member', ...terms };
   return { collection: 'member', key: peerIdOf(key), value };
+};
+
+/** A record that a peer of the lab signed, whatever it says: by default the first of an empty stream. */
+export const signedBy = (lab: ReplicaLab, number: number, body: Partial<RecordBody>): SignedRecord => {
+  const signer = peerSigner(number);
+  const whole: RecordBody = {
+    collection: 'value',
+    key: 'k',
+    author: signer.publicKey,
+    epoch: 1,
+    seq: 1,
+    hlc: 1,
+    deleted: false,
+    value: null,
+    ...body,
+  };
+  return openRecord(signRecord(whole, lab.fabric.id, signer), lab.fabric.id, nodeCrypto);
 };
