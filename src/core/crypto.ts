@@ -21,12 +21,13 @@ export interface Signer {
 }
 
 /** What is signed: `althing/<kind>/1\0` + fabric id + body, so that nothing signed in one place counts in another. */
-export type SignedKind = 'record' | 'join' | 'pass';
+export type SignedKind = 'record' | 'join' | 'pass' | 'adminset';
 
 const prefixes: Record<SignedKind, Uint8Array> = {
   record: utf8('althing/record/1\0'),
   join: utf8('althing/join/1\0'),
   pass: utf8('althing/pass/1\0'),
+  adminset: utf8('althing/adminset/1\0'),
 };
 
 /** The bytes that a signature of this kind covers, in this fabric. */

@@ -9,7 +9,9 @@ import {
   inviteRecord,
   joinProof,
   labFabric,
+  memberRecord,
   peerId,
+  peerSigner,
 } from '../testing/control-lab.ts';
 import { type Authority, computeAuthority } from './authority.ts';
 import type { ControlRecord } from './control.ts';
@@ -65,17 +67,16 @@ test('guests cannot admit', () => {
   assert.equal(authority.invites.size, 2);
 });
 
-test('an admission stamped after the expiry does not count, even confirmed; the last millisecond does', () => {
+test('an admission stamped after the expiry does not count; the last millisecond does', () => {
   const invite = inviteRecord(0, 1, { expiresMs: 10, uses: 5 });
-  const late = admissionRecord(0, 1, 1, { atMs: 11 });
-  assert.equal(compute(invite, late, confirmationRecord(0, late)).members.size, 1);
+  assert.equal(compute(invite, admissionRecord(0, 1, 1, { atMs: 11 })).members.size, 1);
   assert.equal(compute(invite, admissionRecord(0, 1, 1, { atMs: 10 })).members.size, 2);
 });
 
 test('a forged proof does not count: of another invite, for another joiner, or none at all', () => {
   for (const proof of [joinProof(2, 1), joinProof(1, 2), new Uint8Array(64)]) {
     const forged = admissionRecord(0, 1, 1, { proof });
-    const authority = compute(inviteRecord(0, 1), inviteRecord(0, 2), forged, confirmationRecord(0, forged));
+    const authority = compute(inviteRecord(0, 1), inviteRecord(0, 2), forged);
     assert.equal(authority.members.size, 1);
   }
 });
@@ -95,6 +96,27 @@ test('a confirmed admission is displaced by no other, not even an earlier one', 
   assert.deepEqual([...authority.members.keys()], [0, 1].map(peerId));
   assert.equal(authority.invites.values().next().value!.used, 1);
   assert.deepEqual(authority.unconfirmed, []);
+});
+
+test('a confirmation stands by itself: without the admission, the invite and the member that let the peer in', () => {
+  const confirmation = confirmationRecord(0, admissionRecord(5, 1, 1, { atMs: 7 }), { role: 'guest' });
+  const authority = compute(confirmation);
+  assert.deepEqual(roles(authority), { [peerId(0)]: 'admin', [peerId(1)]: 'guest' });
+  assert.equal(authority.members.get(peerId(1))!.since, foundedMs + 7);
+  assert.deepEqual(authority.members.get(peerId(1))!.proof, [confirmation]);
+});
+
+test('an admin makes a member a guest and a guest a member; the latest word counts', () => {
+  const base = [memberRecord(0, 1), memberRecord(0, 2)];
+  const role = (author: number, peer: number, role: 'member' | 'guest', atMs: number) =>
+    controlRecord(author, atMs, { type: 'role', prev: null, peer: peerSigner(peer).publicKey, role });
+  assert.equal(compute(...base, role(0, 1, 'guest', 5)).members.get(peerId(1))!.role, 'guest');
+  assert.equal(
+    compute(...base, role(0, 1, 'member', 9), role(0, 1, 'guest', 5)).members.get(peerId(1))!.role,
+    'member',
+  );
+  assert.equal(compute(...base, role(2, 1, 'guest', 5)).members.get(peerId(1))!.role, 'member');
+  assert.equal(compute(...base, role(0, 0, 'guest', 5)).members.get(peerId(0))!.role, 'admin');
 });
 
 test('a peer that was let in twice takes one use', () => {
@@ -132,7 +154,7 @@ test("what only an admin may say has no effect in a member's or a stranger's mou
 
 test('statements that this version does not know have no effect', () => {
   const base = [inviteRecord(0, 1), admissionRecord(0, 1, 1)];
-  assert.deepEqual(compute(...base, controlRecord(0, 9, null)), compute(...base));
+  assert.deepEqual(compute(...base, controlRecord(0, 9, null)).members, compute(...base).members);
 });
 
 test('a member whose clock is far behind its own admission lets others in all the same', () => {
@@ -160,7 +182,7 @@ test('a confirmed member admits others whoever let it in', () => {
   const authority = compute(
     inviteRecord(0, 1, { uses: 9 }),
     admission,
-    confirmationRecord(0, admission, 20),
+    confirmationRecord(0, admission, { atMs: 20 }),
     admissionRecord(1, 1, 2, { atMs: 5 }),
   );
   assert.equal(authority.members.has(peerId(2)), true);

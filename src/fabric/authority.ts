@@ -1,150 +1,102 @@
 /**
- * Who belongs to the fabric and in which role, computed from the set of control records and nothing else.
+ * Who belongs to the fabric, in which role and with which permissions, computed from the set of control records.
  * Relies on the set alone, never on the order of arrival, so that all peers that hold it agree.
  */
-import type { Role } from '../core/api-shapes.ts';
 import { toHex } from '../core/bytes.ts';
-import { stampMs } from '../core/clock.ts';
 import type { Crypto } from '../core/crypto.ts';
-import { type PeerId, peerIdOf } from '../core/ids.ts';
-import { type Admission, type ControlRecord, type Invite, verifyJoinProof } from './control.ts';
+import type { PeerId } from '../core/ids.ts';
+import { type Admins, computeAdmins } from './admin-sets.ts';
+import { type ControlRecord, recordOrder } from './control.ts';
+import {
+  type Gone,
+  goneOf,
+  isRevocation,
+  leavers,
+  replacements,
+  type Succession,
+  successionOf,
+} from './departures.ts';
 import type { Fabric } from './genesis.ts';
+import { computeMembers, type Member, type StandingInvite } from './members.ts';
+import { computePermissions, type StandingGrant } from './permissions.ts';
 
-/** A member of the fabric, with the records that prove it. */
-export interface Member {
-  readonly peer: PeerId;
-  readonly role: Role;
-  /** When it was admitted, milliseconds since 1970 by the admitting clock; for the founder, the genesis. */
-  readonly since: number;
-  /** The records that prove it to somebody who holds the genesis alone, signer before signed. */
-  readonly proof: readonly ControlRecord[];
-}
-
-/** An invite that stands, and how much of it is used. */
-export interface StandingInvite {
-  readonly invite: Invite;
-  readonly record: ControlRecord;
-  readonly used: number;
-}
+/** From where on the control records of an author who signed two for one position are void; null: none of them is. */
+export type FraudCuts = ReadonlyMap<PeerId, { readonly epoch: number; readonly seq: number } | null>;
 
 /** The fabric's membership as a set of control records says it. */
-export interface Authority {
+export interface Authority extends Succession {
   readonly members: ReadonlyMap<PeerId, Member>;
-  /** By the invite's public key in hexadecimal. */
+  readonly admins: ReadonlySet<PeerId>;
+  /** The set of admins that stands, the chain that led to it, and what is proposed. */
+  readonly adminSets: Pick<Admins, 'path' | 'open'>;
+  readonly gone: ReadonlyMap<PeerId, Gone>;
+  /** Invites that stand, by the invite's public key in hexadecimal. */
   readonly invites: ReadonlyMap<string, StandingInvite>;
-  /** Admissions that stand without an admin's confirmation: an admin's peer confirms them. */
-  readonly unconfirmed: readonly ControlRecord[];
+  /** Guest passes that an admin ended, by the pass key in hexadecimal. */
+  readonly endedPasses: ReadonlySet<string>;
+  /** Memberships that stand without a present admin's confirmation: an admin's peer confirms them. */
+  readonly unconfirmed: readonly Member[];
+  readonly grants: readonly StandingGrant[];
+  /** What admins said of Things by id: whether each is for admins and grants only. */
+  readonly restrictions: ReadonlyMap<string, boolean>;
+  /** Whose control records are to be held: members, and those who once were admins. */
+  readonly controlAuthors: ReadonlySet<PeerId>;
 }
 
-type AdmissionRecord = ControlRecord & { readonly statement: Admission };
-
-/** Signatures inside admissions are checked once a record: the records are immutable. */
-const checkedProofs = new WeakMap<ControlRecord, boolean>();
-
-const provesInvite = (record: AdmissionRecord, fabric: Fabric, crypto: Crypto): boolean => {
-  let holds = checkedProofs.get(record);
-  if (holds === undefined) {
-    holds = verifyJoinProof(fabric.id, record.statement, crypto);
-    checkedProofs.set(record, holds);
-  }
-  return holds;
-};
-
-/** Earlier by the admitting clock first, then by hash: the order in which uses are given out. */
-const admissionOrder = (a: ControlRecord, b: ControlRecord): number =>
-  a.hlc - b.hlc || (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0);
+const noFrauds: FraudCuts = new Map();
 
 /**
- * Computes the membership.
- *
- * An admission counts if its invite stands and was not expired by the admitting clock, its proof holds, and an admin
- * confirmed it or its author is a member. Confirmed ones always keep their use; the others share what is left in the
- * order of the admitting clocks, save that none comes before the one that made its author a member: those clocks may
- * disagree. Signatures of the records themselves have been verified by the caller.
+ * Computes membership and permissions. Signatures of the records themselves have been verified by the caller. `frauds`:
+ * authors of whom it is proven that they signed two records for one position. docs/protocol.md says the rules one by one.
  */
 export const computeAuthority = (
   fabric: Fabric,
   records: Iterable<ControlRecord>,
   crypto: Crypto,
+  frauds: FraudCuts = noFrauds,
 ): Authority => {
-  const founder = peerIdOf(fabric.genesis.founder);
-  const admins = new Set<PeerId>([founder]);
-  const members = new Map<PeerId, Member>([
-    [founder, { peer: founder, role: 'admin', since: fabric.genesis.created, proof: [] }],
-  ]);
+  const byHash = new Map<string, ControlRecord>();
+  for (const record of records) if (!isVoid(record, frauds)) byHash.set(record.hash, record);
+  const all = [...byHash.values()].sort(recordOrder);
 
-  const invites = new Map<string, { invite: Invite; record: ControlRecord; used: number }>();
-  const admissions: AdmissionRecord[] = [];
-  const confirmations = new Map<string, ControlRecord>();
-  for (const record of records) {
-    const { statement } = record;
-    if (statement === null) continue;
-    if (statement.type === 'admission') admissions.push(record as AdmissionRecord);
-    else if (!admins.has(record.authorId)) continue;
-    else if (statement.type === 'invite') keepEarliest(invites, record, statement);
-    else keepEarlier(confirmations, toHex(statement.admission), record);
-  }
-  admissions.sort(admissionOrder);
-
-  const valid = admissions.filter((record) => {
-    const standing = invites.get(toHex(record.statement.invite));
-    if (!standing || stampMs(record.hlc) > standing.invite.expires) return false;
-    return provesInvite(record, fabric, crypto);
+  const admins = computeAdmins(fabric, all, byHash, leavers(all), crypto);
+  const spoken = all.filter(admins.speaks);
+  const replacedBy = replacements(spoken, admins);
+  const gone = goneOf(all, spoken, admins, replacedBy);
+  const ended = endedKeys(spoken);
+  const { members, invites, unconfirmed } = computeMembers(fabric, {
+    all,
+    spoken,
+    admins,
+    gone,
+    endedInvites: ended.invite,
+    crypto,
   });
-  const confirmedJoiners = new Map<string, Set<PeerId>>();
-  for (const record of valid) {
-    if (!confirmations.has(record.hash)) continue;
-    const invite = toHex(record.statement.invite);
-    const joiners = confirmedJoiners.get(invite) ?? new Set();
-    confirmedJoiners.set(invite, joiners.add(peerIdOf(record.statement.joiner)));
-  }
-  for (const [id, joiners] of confirmedJoiners) invites.get(id)!.used = joiners.size;
-
-  for (const record of valid) {
-    const confirmation = confirmations.get(record.hash);
-    if (!confirmation) continue;
-    const joiner = peerIdOf(record.statement.joiner);
-    if (members.has(joiner)) continue;
-    const standing = invites.get(toHex(record.statement.invite))!;
-    const proof = [standing.record, record, confirmation];
-    members.set(joiner, { peer: joiner, role: standing.invite.role, since: stampMs(record.hlc), proof });
-  }
-
-  const unconfirmed: ControlRecord[] = [];
-  let waiting = valid.filter((record) => !confirmations.has(record.hash));
-  for (let before = -1; before !== members.size; ) {
-    before = members.size;
-    const later: AdmissionRecord[] = [];
-    for (const record of waiting) {
-      const { statement } = record;
-      const joiner = peerIdOf(statement.joiner);
-      if (members.has(joiner)) continue;
-      const admitter = members.get(record.authorId);
-      if (!admitter) later.push(record);
-      if (!admitter || admitter.role === 'guest') continue;
-      const standing = invites.get(toHex(statement.invite))!;
-      if (standing.used >= standing.invite.uses) continue;
-      standing.used += 1;
-      const proof = [...new Set([...admitter.proof, standing.record, record])];
-      members.set(joiner, { peer: joiner, role: standing.invite.role, since: stampMs(record.hlc), proof });
-      unconfirmed.push(record);
-    }
-    waiting = later;
-  }
-  return { members, invites, unconfirmed };
+  const { grants, restrictions } = computePermissions(spoken);
+  return {
+    members,
+    admins: admins.now,
+    adminSets: admins,
+    gone,
+    invites,
+    endedPasses: ended.pass,
+    unconfirmed,
+    grants,
+    restrictions,
+    controlAuthors: new Set([...members.keys(), ...admins.ever]),
+    ...successionOf(replacedBy),
+  };
 };
 
-const keepEarliest = (
-  invites: Map<string, { invite: Invite; record: ControlRecord; used: number }>,
-  record: ControlRecord,
-  invite: Invite,
-): void => {
-  const id = toHex(invite.invite);
-  const known = invites.get(id);
-  if (!known || admissionOrder(record, known.record) < 0) invites.set(id, { invite, record, used: 0 });
+const isVoid = ({ authorId, epoch, seq }: ControlRecord, frauds: FraudCuts): boolean => {
+  const cut = frauds.get(authorId);
+  return cut !== undefined && cut !== null && (epoch > cut.epoch || (epoch === cut.epoch && seq >= cut.seq));
 };
 
-const keepEarlier = (records: Map<string, ControlRecord>, key: string, record: ControlRecord): void => {
-  const known = records.get(key);
-  if (!known || admissionOrder(record, known) < 0) records.set(key, record);
+const endedKeys = (spoken: readonly ControlRecord[]): Record<'invite' | 'pass', Set<string>> => {
+  const keys = { invite: new Set<string>(), pass: new Set<string>() };
+  for (const record of spoken)
+    for (const what of ['invite', 'pass'] as const)
+      if (isRevocation(record, what)) keys[what].add(toHex(record.statement.key));
+  return keys;
 };

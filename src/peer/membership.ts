@@ -3,12 +3,13 @@
  * Relies on the replica for what is known and on `fabric/` for what follows from it.
  */
 import type { Role } from '../core/api-shapes.ts';
-import { fromHex, toHex } from '../core/bytes.ts';
+import { toHex } from '../core/bytes.ts';
 import type { Crypto } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
-import { type PeerId, publicKeyOf } from '../core/ids.ts';
+import { type PeerId, peerIdOf, publicKeyOf } from '../core/ids.ts';
 import { type Authority, computeAuthority } from '../fabric/authority.ts';
 import { verifyJoinProof } from '../fabric/control.ts';
+import type { Member } from '../fabric/members.ts';
 import type { Gatekeeper, Redemption } from '../net/handshake.ts';
 import { openRecord, type SignedRecord } from '../replica/record.ts';
 import type { Draft, Replica } from '../replica/replica.ts';
@@ -110,18 +111,24 @@ export class Membership implements Gatekeeper {
     this.#confirming = true;
     try {
       await this.#replica.write(() =>
-        this.#replica.authority.unconfirmed.map((record): Draft => {
-          const admission = record.hash;
-          return {
-            collection: 'member',
-            key: admission,
-            value: { type: 'confirmation', admission: fromHex(admission) },
-          };
-        }),
+        this.#replica.authority.unconfirmed.flatMap((member) => this.#confirmation(member)),
       );
     } finally {
       this.#confirming = false;
     }
+  }
+
+  /** The admin's word for a member; where its invite said so, also that it takes another's place. */
+  #confirmation({ peer, since, admitted }: Member): Draft[] {
+    if (!admitted) return [];
+    const joiner = publicKeyOf(peer);
+    const value = { type: 'confirmation', ...admitted, joiner, admitted: since };
+    const old = this.#replica.authority.invites.get(toHex(admitted.invite))?.invite.replaces;
+    const replacement = { collection: 'replacement', value: { type: 'replacement', old, new: joiner } };
+    return [
+      { collection: 'member', key: peer, value },
+      ...(old ? [{ ...replacement, key: peerIdOf(old) }] : []),
+    ];
   }
 
   #remember(peer: PeerId, provisional: Provisional): void {

@@ -22,7 +22,14 @@ const statements = [
     joiner: author.publicKey,
     proof: joinProof(1, 1),
   },
-  { type: 'confirmation', prev: null, admission: new Uint8Array(32) },
+  {
+    type: 'confirmation',
+    prev: null,
+    invite: inviteSigner(1).publicKey,
+    joiner: author.publicKey,
+    role: 'member',
+    admitted: 7,
+  },
   { type: 'from-the-future', prev: new Uint8Array(32) },
 ];
 const bodies = [

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nodeCrypto } from '../store/node-crypto.ts';
+import {
+  approvalRecord,
+  controlRecord,
+  inviteRecord,
+  labFabric,
+  memberRecord,
+  peerId,
+  peerSigner,
+  proposalRecord,
+  revocationRecord,
+  type SetTerms,
+  setIdOf,
+} from '../testing/control-lab.ts';
+import { type Authority, computeAuthority } from './authority.ts';
+import type { ControlRecord } from './control.ts';
+
+const compute = (...records: ControlRecord[]): Authority => computeAuthority(labFabric, records, nodeCrypto);
+const adminsOf = (authority: Authority): string[] => [...authority.admins].sort();
+const ids = (...peers: number[]): string[] => peers.map(peerId).sort();
+
+const two: SetTerms = { admins: [0, 1] };
+const three: SetTerms = { previous: setIdOf(two), admins: [0, 1, 2] };
+/** The founder makes 1 and 2 admins, each agreeing as the rule asks. */
+const threeAdmins = [proposalRecord(0, two), proposalRecord(0, three), approvalRecord(1, three)];
+
+test('the only admin makes another by its own word', () => {
+  const authority = compute(proposalRecord(0, two));
+  assert.deepEqual(adminsOf(authority), ids(0, 1));
+  assert.equal(authority.members.get(peerId(1))!.role, 'admin');
+  assert.equal(authority.members.get(peerId(1))!.proof.length, 1);
+});
+
+test('a member cannot make itself an admin, whatever it signs', () => {
+  const authority = compute(
+    memberRecord(0, 1),
+    proposalRecord(1, { admins: [1] }),
+    approvalRecord(1, { admins: [1] }),
+    proposalRecord(1, { previous: setIdOf({ admins: [1] }), admins: [1, 2] }),
+  );
+  assert.deepEqual(adminsOf(authority), ids(0));
+  assert.deepEqual(authority.adminSets.open, []);
+});
+
+test('with two admins both must agree; what lacks a voice is open and says so', () => {
+  const base = [proposalRecord(0, two), proposalRecord(0, three)];
+  const open = compute(...base);
+  assert.deepEqual(adminsOf(open), ids(0, 1));
+  assert.deepEqual(
+    open.adminSets.open.map(({ id, needs, supporters }) => [id, needs, supporters]),
+    [[setIdOf(three), 1, [peerId(0)]]],
+  );
+  assert.deepEqual(adminsOf(compute(...base, approvalRecord(1, three))), ids(0, 1, 2));
+  assert.deepEqual(adminsOf(compute(...base, approvalRecord(2, three))), ids(0, 1));
+});
+
+test('two of three remove the third; with two admins neither removes the other', () => {
+  const gone: SetTerms = {
+    previous: setIdOf(three),
+    admins: [0, 1],
+    removed: [{ peer: 2, head: null, out: true }],
+  };
+  const proposal = proposalRecord(0, gone);
+  assert.deepEqual(adminsOf(compute(...threeAdmins, proposal)), ids(0, 1, 2));
+  const authority = compute(...threeAdmins, proposal, approvalRecord(1, gone));
+  assert.deepEqual(adminsOf(authority), ids(0, 1));
+  assert.equal(authority.gone.get(peerId(2))?.how, 'revoked');
+  assert.equal(authority.members.has(peerId(2)), false);
+
+  const alone: SetTerms = {
+    previous: setIdOf(two),
+    admins: [0],
+    removed: [{ peer: 1, head: null, out: true }],
+  };
+  assert.deepEqual(adminsOf(compute(proposalRecord(0, two), proposalRecord(0, alone))), ids(0, 1));
+});
+
+test('of what a removed admin said only what stands before the cut counts, whatever its stamps say', () => {
+  const before = inviteRecord(1, 1);
+  const head = controlRecord(1, 20, { ...before.statement, invite: peerSigner(50).publicKey });
+  const chained = { ...head, prev: before.hash };
+  const backdated = controlRecord(
+    1,
+    -5000,
+    { ...before.statement, invite: peerSigner(51).publicKey },
+    { prev: chained, seq: 999 },
+  );
+  const removed: SetTerms = {
+    previous: setIdOf(three),
+    admins: [0, 2],
+    removed: [{ peer: 1, head: chained }],
+  };
+  const records = [...threeAdmins, before, chained, backdated];
+  assert.equal(compute(...records).invites.size, 3);
+  const authority = compute(...records, proposalRecord(0, removed), approvalRecord(2, removed));
+  assert.deepEqual(
+    [...authority.invites.values()].map(({ record }) => record.hash).sort(),
+    [before.hash, chained.hash].sort(),
+  );
+  assert.ok(authority.controlAuthors.has(peerId(1)));
+});
+
+test('one who was removed and comes back speaks again from then on, and not for the time between', () => {
+  const own = (seq: number, key: number, prev: ControlRecord | null): ControlRecord =>
+    controlRecord(
+      1,
+      seq,
+      { ...inviteRecord(1, 1).statement, invite: peerSigner(key).publicKey },
+      { prev, seq },
+    );
+  const first = own(1, 61, null);
+  const between = own(2, 62, first);
+  const later = own(3, 63, between);
+  const removal: SetTerms = { previous: setIdOf(three), admins: [0, 2], removed: [{ peer: 1, head: first }] };
+  const back: SetTerms = {
+    previous: setIdOf(removal),
+    admins: [0, 1, 2],
+    returned: [{ peer: 1, head: between }],
+  };
+  const authority = compute(
+    ...threeAdmins,
+    first,
+    between,
+    later,
+    proposalRecord(0, removal),
+    approvalRecord(2, removal),
+    proposalRecord(0, back),
+    approvalRecord(2, back),
+  );
+  assert.deepEqual(
+    [...authority.invites.values()].map(({ record }) => record.hash).sort(),
+    [first.hash, later.hash].sort(),
+  );
+});
+
+test('of two competing sets neither stands, and their admins are none', () => {
+  const other: SetTerms = { admins: [0, 3] };
+  const authority = compute(proposalRecord(0, two), proposalRecord(0, other, { atMs: 7 }));
+  assert.deepEqual(adminsOf(authority), ids(0));
+});
+
+test('the recovery key replaces lost admins, from any member, and beats any other chain', () => {
+  const thief: SetTerms = { admins: [4] };
+  const more: SetTerms = { previous: setIdOf(thief), admins: [4, 5, 6] };
+  const rescue: SetTerms = { admins: [3], removed: [{ peer: 0, head: null, out: true }] };
+  const records = [
+    memberRecord(0, 3),
+    proposalRecord(0, thief),
+    proposalRecord(4, more),
+    proposalRecord(3, rescue, { recover: true }),
+  ];
+  const authority = compute(...records);
+  assert.deepEqual(adminsOf(authority), ids(3));
+  assert.equal(authority.gone.get(peerId(0))?.how, 'revoked');
+  assert.equal(authority.members.has(peerId(5)), false);
+  const unsigned = compute(...records.slice(0, 3), proposalRecord(3, rescue));
+  assert.deepEqual(adminsOf(unsigned), ids(4, 5, 6));
+});
+
+test('words used twice at once settle nothing until they are used once more', () => {
+  const one: SetTerms = { admins: [1] };
+  const other: SetTerms = { admins: [2] };
+  const both = [proposalRecord(1, one, { recover: true }), proposalRecord(2, other, { recover: true })];
+  assert.deepEqual(adminsOf(compute(...both)), ids(0));
+  const last: SetTerms = { previous: setIdOf(other), admins: [2] };
+  assert.deepEqual(adminsOf(compute(...both, proposalRecord(2, last, { recover: true }))), ids(2));
+});
+
+test('an admin who leaves is none any more, and the others need one voice less', () => {
+  const leave = revocationRecord(1, 1);
+  const authority = compute(proposalRecord(0, two), leave);
+  assert.deepEqual(adminsOf(authority), ids(0));
+  assert.equal(authority.gone.get(peerId(1))?.how, 'left');
+  const next: SetTerms = { previous: setIdOf(two), admins: [0, 2] };
+  assert.deepEqual(adminsOf(compute(proposalRecord(0, two), leave, proposalRecord(0, next))), ids(0, 2));
+});
+
+test('records of a proven equivocator count up to the lowest proven position', () => {
+  const early = inviteRecord(0, 1, { atMs: 1 });
+  const late = inviteRecord(0, 2, { atMs: 50 });
+  const cut = new Map([[peerId(0), { epoch: 1, seq: late.seq }]]);
+  const authority = computeAuthority(labFabric, [early, late], nodeCrypto, cut);
+  assert.equal(authority.invites.size, 1);
+  const none = computeAuthority(labFabric, [early, late], nodeCrypto, new Map([[peerId(0), null]]));
+  assert.equal(none.invites.size, 2);
+});

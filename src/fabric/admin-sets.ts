@@ -1,0 +1,273 @@
+/**
+ * Who the admins are: a chain of sets from the founder on, each agreed to by more than half of the one before.
+ * Relies on the set of control records alone; of what a removed admin said only what stands before a named cut counts.
+ */
+import { toHex } from '../core/bytes.ts';
+import { encode } from '../core/codec.ts';
+import { type Crypto, signedBytes } from '../core/crypto.ts';
+import { type PeerId, peerIdOf } from '../core/ids.ts';
+import type { ControlRecord, Proposal } from './control.ts';
+import { after, type RecordsByHash, upTo } from './control-chain.ts';
+import type { Fabric } from './genesis.ts';
+
+/** What makes a set of admins: everything of a proposal but who made it. */
+export type AdminSetContent = Pick<Proposal, 'previous' | 'admins' | 'removed' | 'returned'>;
+
+/** A set of admins that stands, or that somebody proposed. */
+export interface AdminSet {
+  /** SHA-256 of its content, hexadecimal; of the founder's set the fabric's id. */
+  readonly id: string;
+  readonly previous: string | null;
+  readonly admins: readonly PeerId[];
+  readonly removed: readonly { readonly peer: PeerId; readonly head: string | null; readonly out: boolean }[];
+  readonly returned: readonly { readonly peer: PeerId; readonly head: string | null }[];
+  /** Admins of the former set that are for it. */
+  readonly supporters: readonly PeerId[];
+  /** Whether the recovery key signed it. */
+  readonly recovered: boolean;
+  /** The records that show it, the first proposal first; none for the founder's set. */
+  readonly records: readonly ControlRecord[];
+}
+
+/** The admins as a set of control records says it. */
+export interface Admins {
+  /** Who is an admin now. */
+  readonly now: ReadonlySet<PeerId>;
+  /** All who ever were, now included. */
+  readonly ever: ReadonlySet<PeerId>;
+  /** Those whom a set put out of the fabric. */
+  readonly out: ReadonlySet<PeerId>;
+  /** The set that stands, and those that led to it, the founder's first. */
+  readonly path: readonly AdminSet[];
+  /** Proposals on the set that stands which lack supporters: `needs` more. */
+  readonly open: readonly (AdminSet & { readonly needs: number })[];
+  /** Whether a record counts as an admin's word. */
+  readonly speaks: (record: ControlRecord) => boolean;
+}
+
+const idBytes = ({ previous, admins, removed, returned }: AdminSetContent): Uint8Array =>
+  encode([
+    previous,
+    admins,
+    removed.map(({ peer, head, out }) => [peer, head, out]),
+    returned.map(({ peer, head }) => [peer, head]),
+  ]);
+
+/** The id of a set: the hash of CBOR [previous, admins, removed as [peer, head, out], returned as [peer, head]]. */
+export const adminSetId = (content: AdminSetContent, crypto: Crypto): string =>
+  toHex(crypto.sha256(idBytes(content)));
+
+/** What the recovery key signs to put a set in force. */
+export const recoveryBytes = (fabric: Fabric, content: AdminSetContent): Uint8Array =>
+  signedBytes('adminset', fabric.id, idBytes(content));
+
+interface Candidate {
+  readonly id: string;
+  readonly proposal: Proposal;
+  readonly records: ControlRecord[];
+  /** The record whose signature by the recovery key holds, of several the one with the lowest hash. */
+  recovery: ControlRecord | undefined;
+}
+
+/** Signatures inside proposals are checked once a record: the records are immutable. */
+const checkedRecoveries = new WeakMap<ControlRecord, boolean>();
+
+const isRecovered = (record: ControlRecord, proposal: Proposal, fabric: Fabric, crypto: Crypto): boolean => {
+  if (proposal.recovery === null) return false;
+  let holds = checkedRecoveries.get(record);
+  if (holds === undefined) {
+    holds = crypto.verify(fabric.genesis.recovery, recoveryBytes(fabric, proposal), proposal.recovery);
+    checkedRecoveries.set(record, holds);
+  }
+  return holds;
+};
+
+/**
+ * Computes the admins. `left`: the last record of each who left by its own word; such a one is no admin any more, and is
+ * not counted among those of whom more than half must agree. Of two sets on the same one that both have support neither
+ * stands, unless more of the sets on one side are signed by the recovery key.
+ */
+export const computeAdmins = (
+  fabric: Fabric,
+  records: readonly ControlRecord[],
+  byHash: RecordsByHash,
+  left: ReadonlyMap<PeerId, ControlRecord>,
+  crypto: Crypto,
+): Admins => {
+  const founder = peerIdOf(fabric.genesis.founder);
+  const first: AdminSet = {
+    id: toHex(fabric.id),
+    previous: null,
+    admins: [founder],
+    removed: [],
+    returned: [],
+    supporters: [founder],
+    recovered: false,
+    records: [],
+  };
+  const children = candidatesOf(fabric, records, crypto);
+  const path = [first];
+  for (let next = winner(first, children, left); next; next = winner(next, children, left)) path.push(next);
+  const last = path.at(-1)!;
+  const now = new Set(last.admins.filter((peer) => !left.has(peer)));
+  const open = (children.get(last.id) ?? [])
+    .map((candidate) => judged(candidate, last, left))
+    .filter(({ set, stands }) => !stands && set.supporters.length > 0)
+    .map(({ set, needs }) => ({ ...set, needs }));
+  return {
+    now,
+    ever: new Set(path.flatMap(({ admins }) => admins)),
+    out: new Set(outOf(path)),
+    path,
+    open,
+    speaks: speakers(path, records, byHash, left),
+  };
+};
+
+/** Proposed sets by the set that they follow; equal content is one set, whoever proposed it. */
+const candidatesOf = (
+  fabric: Fabric,
+  records: readonly ControlRecord[],
+  crypto: Crypto,
+): Map<string, Candidate[]> => {
+  const byId = new Map<string, Candidate>();
+  const children = new Map<string, Candidate[]>();
+  for (const record of records) {
+    if (record.statement?.type !== 'proposal') continue;
+    const proposal = record.statement;
+    const id = adminSetId(proposal, crypto);
+    let candidate = byId.get(id);
+    if (!candidate) {
+      candidate = { id, proposal, records: [], recovery: undefined };
+      byId.set(id, candidate);
+      const previous = toHex(proposal.previous);
+      children.set(previous, [...(children.get(previous) ?? []), candidate]);
+    }
+    const isLower = candidate.recovery === undefined || record.hash < candidate.recovery.hash;
+    if (isLower && isRecovered(record, proposal, fabric, crypto)) candidate.recovery = record;
+    candidate.records.push(record);
+  }
+  for (const record of records)
+    if (record.statement?.type === 'approval') byId.get(toHex(record.statement.set))?.records.push(record);
+  return children;
+};
+
+const judged = (
+  { id, proposal, records, recovery }: Candidate,
+  previous: AdminSet,
+  left: ReadonlyMap<PeerId, ControlRecord>,
+): { set: AdminSet; stands: boolean; needs: number } => {
+  const electorate = previous.admins.filter((peer) => !left.has(peer));
+  const authors = new Set(records.map(({ authorId }) => authorId));
+  const supporters = previous.admins.filter((peer) => authors.has(peer));
+  const counted = supporters.filter((peer) => !left.has(peer)).length;
+  const needs = Math.max(0, Math.floor(electorate.length / 2) + 1 - counted);
+  const set: AdminSet = {
+    id,
+    previous: previous.id,
+    admins: [...new Set(proposal.admins.map(peerIdOf))],
+    removed: proposal.removed.map(({ peer, head, out }) => ({
+      peer: peerIdOf(peer),
+      head: head && toHex(head),
+      out,
+    })),
+    returned: proposal.returned.map(({ peer, head }) => ({
+      peer: peerIdOf(peer),
+      head: head && toHex(head),
+    })),
+    supporters,
+    recovered: recovery !== undefined,
+    records: recovery ? [recovery] : witnesses(records, supporters),
+  };
+  return { set, stands: recovery !== undefined || (electorate.length > 0 && needs === 0), needs };
+};
+
+/** The records that show why a set stands: a proposal, a supporter's where there is one, and of each supporter one. */
+const witnesses = (records: readonly ControlRecord[], supporters: readonly PeerId[]): ControlRecord[] => {
+  const rank = ({ statement, authorId }: ControlRecord): number =>
+    statement?.type !== 'proposal' ? 2 : supporters.includes(authorId) ? 0 : 1;
+  const sorted = [...records].sort(
+    (a, b) => rank(a) - rank(b) || (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0),
+  );
+  const chosen = new Set<ControlRecord>(sorted.slice(0, 1));
+  for (const peer of supporters) chosen.add(sorted.find(({ authorId }) => authorId === peer)!);
+  return [...chosen];
+};
+
+/** The one set on this one that stands, if there is one. */
+const winner = (
+  previous: AdminSet,
+  children: ReadonlyMap<string, readonly Candidate[]>,
+  left: ReadonlyMap<PeerId, ControlRecord>,
+): AdminSet | undefined => {
+  let best: { set: AdminSet; recoveries: number } | undefined;
+  let tied = false;
+  for (const candidate of children.get(previous.id) ?? []) {
+    const { set, stands } = judged(candidate, previous, left);
+    if (!stands) continue;
+    const recoveries = mostRecoveries(set, children, left);
+    if (best && recoveries < best.recoveries) continue;
+    tied = best !== undefined && recoveries === best.recoveries;
+    best = { set, recoveries };
+  }
+  return tied ? undefined : best?.set;
+};
+
+/** How many sets signed by the recovery key a chain through this set can have. Ids are hashes: there is no way round. */
+const mostRecoveries = (
+  set: AdminSet,
+  children: ReadonlyMap<string, readonly Candidate[]>,
+  left: ReadonlyMap<PeerId, ControlRecord>,
+): number => {
+  let most = 0;
+  const open: [AdminSet, number][] = [[set, set.recovered ? 1 : 0]];
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [at, count] = next;
+    most = Math.max(most, count);
+    for (const candidate of children.get(at.id) ?? []) {
+      const child = judged(candidate, at, left);
+      if (child.stands) open.push([child.set, count + (child.set.recovered ? 1 : 0)]);
+    }
+  }
+  return most;
+};
+
+const outOf = (path: readonly AdminSet[]): PeerId[] => {
+  const now = new Set(path.at(-1)!.admins);
+  return path
+    .flatMap(({ removed }) => removed)
+    .filter(({ peer, out }) => out && !now.has(peer))
+    .map(({ peer }) => peer);
+};
+
+/** What of an admin's or former admin's records counts: all, or what stands before a cut, or follows on a return. */
+const speakers = (
+  path: readonly AdminSet[],
+  records: readonly ControlRecord[],
+  byHash: RecordsByHash,
+  left: ReadonlyMap<PeerId, ControlRecord>,
+): ((record: ControlRecord) => boolean) => {
+  const standing = new Map<PeerId, Set<string>>();
+  const restrict = (peer: PeerId, allowed: ReadonlySet<string>): void => {
+    const known = standing.get(peer);
+    standing.set(peer, known ? new Set([...known].filter((hash) => allowed.has(hash))) : new Set(allowed));
+  };
+  const current = new Set<PeerId>();
+  for (const set of path) {
+    for (const { peer, head } of set.returned) {
+      if (!standing.has(peer)) continue;
+      const own = records.filter(({ authorId }) => authorId === peer);
+      standing.set(peer, new Set([...standing.get(peer)!, ...after(head, own, byHash)]));
+    }
+    const admins = new Set(set.admins);
+    const cuts = new Map<PeerId, string | null>();
+    for (const { peer, head } of set.removed) if (!admins.has(peer)) cuts.set(peer, head);
+    // One who is in the next set no more and for whom no cut is named has nothing that stands.
+    for (const peer of current) if (!admins.has(peer)) restrict(peer, upTo(cuts.get(peer) ?? null, byHash));
+    current.clear();
+    for (const peer of admins) current.add(peer);
+  }
+  for (const [peer, record] of left) if (current.has(peer)) restrict(peer, upTo(record.hash, byHash));
+  const ever = new Set(path.flatMap(({ admins }) => admins));
+  return ({ authorId, hash }) => ever.has(authorId) && (standing.get(authorId)?.has(hash) ?? true);
+};
