@@ -14,6 +14,7 @@ const testFiles = [
   'src/**/*.test.ts',
   'test/*.test.ts',
   'test/fuzz/**/*.test.ts',
+  'test/durability/**/*.test.ts',
   'test/process/**/*.test.ts',
 ];
 /** Peers that must notice and return within a second are given the machine for themselves. */
