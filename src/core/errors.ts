@@ -90,7 +90,7 @@ export const errorTable = {
     500,
     6,
     false,
-    'Move the damaged file away: what other peers hold is fetched again from them.',
+    'Run althing rebuild: it keeps the damaged file, and what other members hold is fetched again from them.',
   ),
   'store-newer': kind(500, 6, false, 'The home was written by a newer version: update althing.'),
   'key-corrupt': kind(
@@ -142,3 +142,9 @@ export const toAlthingError = (thrown: unknown, fallback: ErrorCode = 'internal'
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new AlthingError(fallback, message, { cause: thrown });
 };
+
+const diskCodes = new Set<ErrorCode>(['disk-full', 'home-read-only', 'disk-failed', 'store-corrupt']);
+
+/** Whether an error says that this machine's disk failed: the store tells of that once, so nobody else needs to. */
+export const isDiskFailure = (thrown: unknown): boolean =>
+  thrown instanceof AlthingError && diskCodes.has(thrown.code);

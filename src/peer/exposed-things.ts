@@ -33,6 +33,21 @@ interface Exposed {
   readonly identity: string;
 }
 
+/** The note that holds the name of the Thing with this identity. */
+export const thingNameKey = (identity: string): string => notePrefix + identity;
+
+/** The identity of a Thing among those that have one already: its own id, else its title, numbered where it is taken. */
+export const identityOf = (
+  td: { readonly id?: unknown; readonly title?: unknown },
+  taken: { has(identity: string): boolean },
+): string => {
+  const own = typeof td.id === 'string' && td.id !== '' ? td.id : undefined;
+  const base = (own ? `id:${own}` : `title:${td.title}`).slice(0, 200);
+  let identity = base;
+  for (let number = 2; taken.has(identity); number++) identity = `${base}#${number}`;
+  return identity;
+};
+
 /** What is exposed here, now. */
 export class ExposedThings {
   readonly #options: ExposedThingsOptions;
@@ -67,7 +82,7 @@ export class ExposedThings {
     if (typeof partial.title !== 'string' || partial.title === '')
       throw new AlthingError('td-invalid', 'A Thing Description needs a title.');
     const { self } = this.#options;
-    const identity = this.#freeIdentity(partial);
+    const identity = identityOf(partial, this.#names);
     const name = this.#nameFor(identity, partial.title);
     // Taken before anything is waited for: others may be exposed in the same moment.
     this.#names.set(identity, name);
@@ -133,15 +148,6 @@ export class ExposedThings {
   #deletion(id: string): Draft[] {
     if (!this.#options.replica().get('thing', id)) return [];
     return [{ collection: 'thing', key: id, value: null, deleted: true }];
-  }
-
-  /** What makes it the same Thing at the next start: its own id, else its title, numbered where several share it. */
-  #freeIdentity(partial: PartialThingDescription): string {
-    const own = typeof partial.id === 'string' && partial.id !== '' ? partial.id : undefined;
-    const base = (own ? `id:${own}` : `title:${partial.title}`).slice(0, 200);
-    let identity = base;
-    for (let number = 2; this.#names.has(identity); number++) identity = `${base}#${number}`;
-    return identity;
   }
 
   #nameFor(identity: string, title: string): string {

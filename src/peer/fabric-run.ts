@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Activity } from '../core/api-shapes.ts';
 import { HybridClock } from '../core/clock.ts';
 import type { Crypto, Signer } from '../core/crypto.ts';
-import { type AlthingError, toAlthingError } from '../core/errors.ts';
+import { type AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Fabric } from '../fabric/genesis.ts';
@@ -16,6 +16,7 @@ import type { Discovery, Sighting } from '../net/discovery-api.ts';
 import type { NetworkInterface } from '../net/interfaces.ts';
 import type { Session } from '../net/session.ts';
 import { Supervisor } from '../net/supervisor.ts';
+import { formatEndpoint } from '../net/tls-channel.ts';
 import { Reconciler, type SyncLink, type SyncMessage } from '../replica/reconciler.ts';
 import { recordValue } from '../replica/record.ts';
 import type { StateStore } from '../replica/record-store.ts';
@@ -26,6 +27,7 @@ import type { ThingServer } from '../thing/operations.ts';
 import { Addresses, ownAddresses } from './addresses.ts';
 import { Directory } from './directory.ts';
 import { sightingTag } from './join.ts';
+import type { KeptMembership } from './kept-membership.ts';
 import { Membership } from './membership.ts';
 
 export interface FabricRunOptions {
@@ -37,6 +39,7 @@ export interface FabricRunOptions {
   readonly crypto: Crypto;
   readonly store: StateStore;
   readonly notes: LocalNotes;
+  readonly kept: KeptMembership;
   readonly name: string;
   readonly listen: Endpoint;
   readonly dial: Dial;
@@ -51,6 +54,8 @@ export interface FabricRunOptions {
 }
 
 const tickMs = 1000;
+/** Enough ways back into a fabric, and small enough to be written whenever one changes. */
+const maxKeptPeers = 16;
 
 /** One fabric, running. */
 export class FabricRun {
@@ -61,6 +66,7 @@ export class FabricRun {
   readonly supervisor: Supervisor;
   readonly #options: FabricRunOptions;
   readonly #self: PeerId;
+  readonly #clock: HybridClock;
   readonly #reconciler: Reconciler;
   readonly #addresses: Addresses;
   readonly #links = new Map<Session, SyncLink>();
@@ -74,13 +80,16 @@ export class FabricRun {
     this.#options = options;
     this.fabric = fabric;
     this.#self = peerIdOf(signer.publicKey);
+    this.#clock = new HybridClock(Date.now, options.kept.floor.clock);
     this.replica = new Replica(options.records, {
       fabric,
       signer,
       crypto,
-      clock: new HybridClock(Date.now),
+      clock: this.#clock,
       now: Date.now,
       store: options.store,
+      lastEpoch: options.kept.floor.epoch,
+      epochOpened: (epoch) => options.kept.keep({ epoch, clock: this.#clock.last }),
       yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),
       logger,
     });
@@ -123,28 +132,44 @@ export class FabricRun {
     });
   }
 
-  /** Publishes this peer, announces it, and begins to look for the others. */
-  async start(): Promise<void> {
-    await this.publishCard();
+  /**
+   * Publishes this peer, announces it, and begins to look for the others. With `catchUpFirstMs` nothing is written
+   * before the others' records are here or that time is over; resolves to whether they are.
+   */
+  async start(options: { catchUpFirstMs?: number } = {}): Promise<boolean> {
+    await this.#keepMembership();
+    const { catchUpFirstMs } = options;
+    if (catchUpFirstMs === undefined) await this.publishCard();
+    const caughtUp = catchUpFirstMs === undefined ? true : this.caughtUp(catchUpFirstMs);
     this.#announce();
     this.supervisor.want(this.membership.members());
     this.supervisor.bootstrap(this.#options.bootstrap);
     this.#ticker = setInterval(() => this.#reconciler.tick(), tickMs);
+    const here = await caughtUp;
+    await this.publishCard();
+    this.#confirm();
+    return here;
+  }
+
+  /** The store takes records again: what could not be written meanwhile is written now. */
+  storeRecovered(): void {
+    void this.#keepMembership();
+    void this.publishCard();
     this.#confirm();
   }
 
-  /** Resolves when this replica has caught up with another for the first time, or after `timeoutMs`. */
-  caughtUp(timeoutMs: number): Promise<void> {
+  /** Resolves to true when this replica has caught up with another for the first time, to false after `timeoutMs`. */
+  caughtUp(timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const done = (): void => {
+      const done = (here: boolean): void => {
         clearTimeout(timer);
         this.#reconciler.onSettled = undefined;
-        resolve();
+        resolve(here);
       };
-      const timer = setTimeout(done, timeoutMs);
+      const timer = setTimeout(() => done(false), timeoutMs);
       // Before the records that admit this peer have come, there is more to follow.
       this.#reconciler.onSettled = () => {
-        if (this.replica.authority.members.has(this.#self)) done();
+        if (this.replica.authority.members.has(this.#self)) done(true);
       };
     });
   }
@@ -191,12 +216,14 @@ export class FabricRun {
       });
     } catch (error) {
       this.#published = '';
-      if (!this.#closed) logger.error({ err: error }, "This peer's addresses could not be published.");
+      if (!this.#closed && !isDiskFailure(error))
+        logger.error({ err: error }, "This peer's addresses could not be published.");
     }
   }
 
   async stop(): Promise<void> {
     this.#closed = true;
+    if (this.#ticker) await this.#keepMembership();
     clearInterval(this.#ticker);
     this.#reconciler.close();
     this.supervisor.close();
@@ -214,10 +241,7 @@ export class FabricRun {
     const { peer } = session;
     const { logger, activity, sessionOpened } = this.#options;
     this.#lastSeen.set(peer, Date.now());
-    if (session.dialled)
-      this.#addresses.remember(peer, session.remoteAddress).catch((error: unknown) => {
-        logger.warn({ err: error, peer }, 'An address that worked could not be remembered.');
-      });
+    if (session.dialled) void this.#remember(session);
     // Guests hold no records.
     if (this.membership.roleOf(peer) !== 'guest' && this.membership.roleOf(this.#self) !== 'guest') {
       const link: SyncLink = {
@@ -249,6 +273,37 @@ export class FabricRun {
     this.#options.activity({ kind: 'session-down', peer, ...(reason && { message: reason.message }) });
   }
 
+  async #remember({ peer, remoteAddress }: Session): Promise<void> {
+    try {
+      await this.#addresses.remember(peer, remoteAddress);
+      await this.#keepMembership();
+    } catch (error) {
+      if (!isDiskFailure(error))
+        this.#options.logger.warn({ err: error, peer }, 'An address that worked could not be remembered.');
+    }
+  }
+
+  /** Keeps what a lost database would cost, where it has changed. */
+  async #keepMembership(): Promise<void> {
+    const { kept, logger } = this.#options;
+    const others = [...this.membership.members()].filter((peer) => peer !== this.#self);
+    const addresses = others
+      .map((peer) => [peer, this.#addresses.endpointsOf(peer).map(formatEndpoint).slice(0, 4)] as const)
+      .filter(([, known]) => known.length > 0)
+      .slice(0, maxKeptPeers);
+    try {
+      await kept.keep({
+        genesis: this.fabric.bytes,
+        proof: this.membership.proof(),
+        addresses,
+        clock: this.#clock.last,
+      });
+    } catch (error) {
+      // A disk that fails is told by the store's health, and this is tried again when it works.
+      if (!isDiskFailure(error)) logger.error({ err: error }, 'The membership file could not be written.');
+    }
+  }
+
   async #sync(session: Session, message: SyncMessage): Promise<void> {
     const link = this.#links.get(session);
     if (link) await this.#reconciler.handle(link, message);
@@ -260,6 +315,7 @@ export class FabricRun {
     if (change.membership) {
       this.supervisor.want(this.membership.members());
       this.#confirm();
+      void this.#keepMembership();
     }
     for (const record of change.records)
       if (record.collection === 'peer' && !change.own) this.supervisor.kick(record.authorId);
@@ -268,7 +324,8 @@ export class FabricRun {
 
   #confirm(): void {
     this.membership.confirm().catch((error: unknown) => {
-      this.#options.logger.error({ err: toAlthingError(error) }, 'Admissions could not be confirmed.');
+      if (!isDiskFailure(error))
+        this.#options.logger.error({ err: toAlthingError(error) }, 'Admissions could not be confirmed.');
     });
   }
 }

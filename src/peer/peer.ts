@@ -20,7 +20,7 @@ import { equalBytes } from '../core/bytes.ts';
 import { AlthingError } from '../core/errors.ts';
 import { hashId, type PeerId, parseThingId, peerIdOf } from '../core/ids.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
-import { createFabric, decodeFabric, type Fabric } from '../fabric/genesis.ts';
+import type { Fabric } from '../fabric/genesis.ts';
 import { wordsOf } from '../fabric/recovery.ts';
 import type { Discovery } from '../net/discovery-api.ts';
 import { InterfaceWatch } from '../net/interfaces.ts';
@@ -31,19 +31,14 @@ import {
   parseEndpoint,
   type TlsListener,
 } from '../net/tls-channel.ts';
-import type { StateStore } from '../replica/record-store.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
 import { type Config, loadConfig, updateConfig } from '../store/config.ts';
 import { type Home, openHome } from '../store/home.ts';
-import {
-  deleteRecoveryKey,
-  keepRecoveryKey,
-  loadOrCreateIdentity,
-  readRecoveryKey,
-} from '../store/identity.ts';
-import { LocalNotes, noteChange } from '../store/local-notes.ts';
+import { deleteRecoveryKey, loadOrCreateIdentity, readRecoveryKey } from '../store/identity.ts';
+import { LocalNotes } from '../store/local-notes.ts';
 import { hmacSha256, nodeCrypto } from '../store/node-crypto.ts';
-import { openStateStore } from '../store/state-store.ts';
+import { type FileStateStore, openStateStore } from '../store/state-store.ts';
+import { StoreHealth, type StoreState } from '../store/store-health.ts';
 import type {
   CallOptions,
   RequestOperation,
@@ -56,15 +51,19 @@ import type { Cause, ThingFilter, Wot } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { typesOf } from '../thing/thing-filter.ts';
 import { ActivityFeed } from './activity.ts';
-import { addressNoteKey, ownAddresses } from './addresses.ts';
+import { ownAddresses } from './addresses.ts';
 import { DirectoryChanges } from './directory-changes.ts';
 import { ExposedThings } from './exposed-things.ts';
 import { FabricRun } from './fabric-run.ts';
 import { createInvite } from './invite.ts';
-import { openTicket, redeemTicket } from './join.ts';
+import { type Joined, openTicket, redeemTicket } from './join.ts';
+import { KeptMembership } from './kept-membership.ts';
 import { startListening } from './listening.ts';
+import { genesisNote, membershipNotes, openFabric, rebuiltNote, storedProof } from './open-fabric.ts';
 import type { DirectoryChange, PeerApi } from './peer-api.ts';
+import { recallNames } from './recalled-names.ts';
 import { Routing } from './routing.ts';
+import { startDiscovery } from './start-discovery.ts';
 import { Tokens } from './tokens.ts';
 import { version } from './version.ts';
 import { createWot } from './wot.ts';
@@ -88,11 +87,11 @@ export interface PeerOptions {
   readonly logger?: Logger;
 }
 
-const genesisNote = 'genesis';
-const proofNote = 'proof';
 const joinTimeoutMs = 15_000;
 /** Joining is done when the fabric's Things are there to be used; a slow network may bring them later. */
 const catchUpTimeoutMs = 3000;
+/** A peer whose store was lost writes nothing for this long, unless what it had comes back before. */
+const rebuildTimeoutMs = 5000;
 const maxNameLength = 64;
 
 /**
@@ -103,7 +102,8 @@ export const createPeer = async (options: PeerOptions): Promise<Peer> => {
   const logger = options.logger ?? silentLogger;
   for (const address of options.bootstrap ?? []) parseEndpoint(address);
   const home = await openHome(options.home, { logger });
-  const store = await openStateStore(home.stateDb);
+  const health = new StoreHealth({ logger });
+  const store = await openStateStore(home.stateDb, { health });
   const opened = new AsyncDisposableStack();
   opened.defer(() => store.close());
   try {
@@ -115,7 +115,9 @@ export const createPeer = async (options: PeerOptions): Promise<Peer> => {
     const name = checkName(options.name ?? config.name ?? hostname().slice(0, maxNameLength));
     if (options.name !== undefined && options.name !== config.name) await updateConfig(home.config, { name });
     const notes = new LocalNotes(store, stored.local);
-    const peer = new Peer({ options, config, home, store, notes, seed, name, logger });
+    const known = notes.get(genesisNote) as Uint8Array | undefined;
+    const kept = await KeptMembership.open(home.membership, { health, known });
+    const peer = new Peer({ options, config, home, store, health, notes, kept, seed, name, logger });
     opened.defer(() => peer.stop());
     await peer.start(stored.records);
     return peer;
@@ -135,8 +137,10 @@ interface PeerParts {
   readonly options: PeerOptions;
   readonly config: Config;
   readonly home: Home;
-  readonly store: StateStore;
+  readonly store: FileStateStore;
+  readonly health: StoreHealth;
   readonly notes: LocalNotes;
+  readonly kept: KeptMembership;
   readonly seed: Uint8Array;
   readonly name: string;
   readonly logger: Logger;
@@ -191,9 +195,9 @@ export class Peer implements PeerApi {
 
   /** Called once, by `createPeer`. */
   async start(records: readonly Uint8Array[]): Promise<void> {
-    const { options, config, home, notes, logger } = this.#parts;
-    const genesis = notes.get(genesisNote);
-    const fabric = genesis instanceof Uint8Array ? decodeFabric(genesis, nodeCrypto) : await this.#found();
+    const { options, config, home, health, notes, kept, logger } = this.#parts;
+    const fabricName = options.fabricName ?? this.#name;
+    const fabric = await openFabric({ home, notes, kept, signer: this.#signer, name: fabricName });
     if (!options.offline) {
       this.#listener = await startListening({
         asked: options.listen,
@@ -207,10 +211,36 @@ export class Peer implements PeerApi {
       this.#interfaces.subscribe(({ added }) =>
         this.#run?.interfacesChanged(this.#interfaces?.current ?? [], added.length > 0),
       );
-      await this.#startDiscovery();
+      if (options.mdns ?? config.mdns ?? true)
+        this.#discovery = await startDiscovery({
+          listen: this.#listener.endpoint,
+          interfaces: this.#interfaces,
+          sighted: (sighting) => this.#run?.sighted(sighting),
+          logger,
+        });
     }
     this.#run = this.#newRun(fabric, records);
-    await this.#run.start();
+    if (notes.get(rebuiltNote) === true) await this.#startRebuilt();
+    else await this.#run.start();
+    health.onRecovered = () => {
+      this.#run.storeRecovered();
+      this.#exposed.publish().catch((error: unknown) => logger.warn({ err: error }, 'Things are not told.'));
+    };
+  }
+
+  /** The store was made anew: what this peer had comes back from the others, the names of its Things included. */
+  async #startRebuilt(): Promise<void> {
+    const { notes, options } = this.#parts;
+    const alone = [...this.#run.membership.members()].every((peer) => peer === this.id);
+    const wait = alone || options.offline ? {} : { catchUpFirstMs: rebuildTimeoutMs };
+    const isHere = await this.#run.start(wait);
+    await recallNames(this.#run.replica, notes);
+    if (isHere && !options.offline) await notes.set(rebuiltNote, null);
+  }
+
+  /** How storage does: what `althing doctor` says of the disk. */
+  storeHealth(): StoreState {
+    return this.#parts.health.state;
   }
 
   wotFor(origin: Cause['origin'], options: { trusted?: boolean } = {}): Wot {
@@ -325,7 +355,7 @@ export class Peer implements PeerApi {
   }
 
   async join(ticketText: string, options: { name?: string; signal?: AbortSignal } = {}): Promise<JoinInfo> {
-    const { home, notes } = this.#parts;
+    const { home } = this.#parts;
     const ticket = openTicket(ticketText, nodeCrypto);
     if (options.name !== undefined) checkName(options.name);
     if (this.#joining) throw new AlthingError('already-in-fabric', 'This peer is joining a fabric already.');
@@ -346,28 +376,32 @@ export class Peer implements PeerApi {
       });
       // Somebody may have joined us meanwhile, and would be left alone in a fabric that nobody runs.
       this.#checkAlone();
-      await this.#run.stop();
-      await notes.commit(
-        [
-          noteChange(genesisNote, joined.fabric.bytes),
-          noteChange(proofNote, joined.proof),
-          ...[...joined.addresses].map(([peer, addresses]) => noteChange(addressNoteKey(peer), addresses)),
-        ],
-        { clearRecords: true },
-      );
-      await deleteRecoveryKey(home);
-      if (options.name !== undefined) {
-        this.#name = options.name;
-        await updateConfig(home.config, { name: options.name });
-      }
+      await this.#leaveFor(joined);
+      if (options.name !== undefined) this.#name = options.name;
       this.#run = this.#newRun(joined.fabric, []);
       const caughtUp = joined.role === 'guest' ? undefined : this.#run.caughtUp(catchUpTimeoutMs);
       await this.#run.start();
       await this.#exposed.publish();
       await caughtUp;
+      await deleteRecoveryKey(home);
+      if (options.name !== undefined) await updateConfig(home.config, { name: options.name });
       return { peer: this.id, fabric: hashId(joined.fabric.id), role: joined.role };
     } finally {
       this.#joining = false;
+    }
+  }
+
+  /** Ends the present fabric here and makes the store that of the new one; where that fails the present one goes on. */
+  async #leaveFor({ fabric, proof, addresses }: Joined): Promise<void> {
+    const former = this.#run;
+    await former.stop();
+    try {
+      const facts = { genesis: fabric.bytes, proof, addresses: [...addresses] };
+      await this.#parts.notes.commit(membershipNotes(facts), { clearRecords: true });
+    } catch (error) {
+      this.#run = this.#newRun(former.fabric, former.replica.rawRecords());
+      await this.#run.start();
+      throw error;
     }
   }
 
@@ -431,47 +465,17 @@ export class Peer implements PeerApi {
     );
   }
 
-  /** A first run founds a fabric of its own. The recovery key is on disk before the genesis that names it. */
-  async #found(): Promise<Fabric> {
-    const { home, notes, options } = this.#parts;
-    const recovery = nodeCrypto.randomBytes(32);
-    const fabric = createFabric(
-      {
-        name: options.fabricName ?? this.#name,
-        founder: this.#signer.publicKey,
-        recovery: nodeCrypto.signer(recovery).publicKey,
-        created: Date.now(),
-      },
-      nodeCrypto,
-    );
-    await keepRecoveryKey(home, recovery);
-    await notes.set(genesisNote, fabric.bytes);
-    return fabric;
-  }
-
-  async #startDiscovery(): Promise<void> {
-    const host = this.#listener?.endpoint.host ?? '';
-    const loopbackOnly = host.startsWith('127.') || host === '::1' || host === 'localhost';
-    const { options, config } = this.#parts;
-    const wanted = options.mdns ?? config.mdns ?? true;
-    if (!wanted || loopbackOnly || !this.#interfaces) return;
-    const { DnsSd } = await import('../net/dns-sd.ts');
-    const discovery = new DnsSd(this.#interfaces, { logger: this.#parts.logger });
-    discovery.onSighting = (sighting) => this.#run?.sighted(sighting);
-    this.#discovery = discovery;
-  }
-
   #newRun(fabric: Fabric, records: readonly Uint8Array[]): FabricRun {
-    const { options, config, store, notes, logger } = this.#parts;
-    const proof = notes.get(proofNote);
+    const { options, config, store, notes, kept, logger } = this.#parts;
     return new FabricRun({
       fabric,
       records,
-      storedProof: Array.isArray(proof) ? proof.filter((raw) => raw instanceof Uint8Array) : [],
+      storedProof: storedProof(notes),
       signer: this.#signer,
       crypto: nodeCrypto,
       store,
       notes,
+      kept,
       name: this.#name,
       listen: this.#listener?.endpoint ?? { host: '127.0.0.1', port: 0 },
       dial: (endpoint, how) => dialTls(endpoint, this.#tls, how),

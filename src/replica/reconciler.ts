@@ -4,7 +4,7 @@
  */
 
 import { equalBytes, toHex } from '../core/bytes.ts';
-import { AlthingError } from '../core/errors.ts';
+import { AlthingError, isDiskFailure } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import { comparePositions, origin, type Position } from './record.ts';
@@ -355,7 +355,7 @@ export class Reconciler {
     } catch (error) {
       // What was asked for and could not be stored is asked for again when its time is over.
       if (error instanceof AlthingError && error.code === 'record-invalid') state.link.fail(error);
-      else if (this.#links.size > 0)
+      else if (this.#links.size > 0 && !isDiskFailure(error))
         this.#options.logger.error({ err: error, author }, 'Records could not be stored.');
       return;
     }

@@ -72,6 +72,10 @@ export interface ReplicaOptions {
   /** Wall clock, milliseconds since 1970. */
   readonly now: () => number;
   readonly store: StateStore;
+  /** The greatest epoch that this peer is known to have opened; the records held may know of a greater one. */
+  readonly lastEpoch?: number;
+  /** Called before the first record of an epoch is written; resolves when it is kept for good which epoch that is. */
+  readonly epochOpened?: (epoch: number) => Promise<void>;
   /** Lets other work go on between pieces of a long one. */
   readonly yieldTurn: () => Promise<void>;
   readonly logger: Logger;
@@ -99,6 +103,8 @@ export class Replica {
   readonly #control: SignedRecord[] = [];
   #authority: Authority;
   #epoch: number;
+  /** The newest epoch that `epochOpened` has been told of. */
+  #keptEpoch = 0;
   #seq: Record<RecordStream, number> = { control: 0, data: 0 };
   #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -113,7 +119,7 @@ export class Replica {
     for (const record of records) this.#keep(record);
     this.#see(records);
     this.#authority = this.#computeAuthority();
-    this.#epoch = this.#epochAbove(Math.max(options.now(), this.#greatestOwnEpoch()));
+    this.#epoch = this.#epochAbove(Math.max(options.now(), options.lastEpoch ?? 0, this.#greatestOwnEpoch()));
   }
 
   get authority(): Authority {
@@ -207,6 +213,11 @@ export class Replica {
     return epoch + 1 + ((a << 16) | (b << 8) | c);
   }
 
+  /** Every live record, raw: what a store holds for this replica. */
+  rawRecords(): Uint8Array[] {
+    return [...this.#logs.values()].flatMap((log) => log.live.map(({ raw }) => raw));
+  }
+
   /** Takes no more changes; resolves when those under way are done, so that the store can serve another fabric. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -225,6 +236,7 @@ export class Replica {
 
   async #append(stream: RecordStream, drafts: readonly Draft[]): Promise<SignedRecord[]> {
     const { signer, crypto, clock, store } = this.#options;
+    await this.#keepEpoch();
     const log = this.#log(stream, signer.publicKey);
     const from = log.position;
     let prev = log.last?.hash ?? null;
@@ -252,6 +264,15 @@ export class Replica {
     this.#seq[stream] = seq;
     this.#apply(records, { own: true, from });
     return records;
+  }
+
+  /** Another epoch may be opened meanwhile: that one is kept as well, before anything is written in it. */
+  async #keepEpoch(): Promise<void> {
+    while (this.#keptEpoch !== this.#epoch) {
+      const epoch = this.#epoch;
+      await this.#options.epochOpened?.(epoch);
+      this.#keptEpoch = epoch;
+    }
   }
 
   async #receive(range: IncomingRange, mend: boolean): Promise<ReceiveOutcome> {

@@ -18,6 +18,8 @@ export interface Home {
   /** The founder's recovery key, until `althing recovery` has shown it. */
   readonly recoveryKey: string;
   readonly stateDb: string;
+  /** What a lost `stateDb` could not get back from other members. */
+  readonly membership: string;
   readonly historyDb: string;
   readonly blobs: string;
   readonly config: string;
@@ -59,6 +61,7 @@ export const homePaths = (dir: string, env: HomeEnv = process.env): Home => {
     identityKey: join(root, 'identity.key'),
     recoveryKey: join(root, 'recovery.key'),
     stateDb: join(root, 'state.db'),
+    membership: join(root, 'membership'),
     historyDb: join(root, 'history.db'),
     blobs: join(root, 'blobs'),
     config: join(root, 'config.yaml'),

@@ -15,6 +15,7 @@ export interface WorkerSettings {
 export type StateRequest =
   | { readonly op: 'load' }
   | { readonly op: 'commit'; readonly batches: readonly StateBatch[] }
+  | { readonly op: 'snapshot'; readonly path: string }
   | { readonly op: 'close' };
 
 /** A piece of what is stored; empty in replies to other requests than `load`. */

@@ -51,8 +51,11 @@ export const openStateDatabase = (path: string, maxSizeBytes: number): DatabaseS
   }
 };
 
-/** SQLite would open a file read-only without a word, and fail later with an error that explains nothing. */
-const refuseReadOnly = (path: string): void => {
+/**
+ * SQLite would open a file read-only without a word, and fail later with an error that explains nothing: throws the
+ * system's own (EROFS, EACCES) where the file cannot be written.
+ */
+export const refuseReadOnly = (path: string): void => {
   if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK);
 };
 
@@ -67,7 +70,7 @@ const checkedVersion = (db: DatabaseSync, path: string): number => {
   if (!isNew && id !== applicationId)
     throw new AlthingError(
       'store-corrupt',
-      `${path} is a database of another program. Move it away and start again.`,
+      `${path} is a database of another program. Stop the peer and run: althing rebuild.`,
     );
   if (version > migrations.length)
     throw new AlthingError(
@@ -88,5 +91,8 @@ const migrate = (db: DatabaseSync, from: number): void => {
 export const checkStructure = (db: DatabaseSync, path: string): void => {
   const result = db.prepare('PRAGMA quick_check(1)').get()?.quick_check;
   if (result === 'ok') return;
-  throw new AlthingError('store-corrupt', `${path} is damaged (${result}). Move it away and start again.`);
+  throw new AlthingError(
+    'store-corrupt',
+    `${path} is damaged (${result}). Stop the peer and run: althing rebuild.`,
+  );
 };

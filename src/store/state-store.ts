@@ -3,7 +3,7 @@
  * Relies on `state-worker.ts`; what is committed while a transaction is being synced shares the next one.
  */
 import { Worker } from 'node:worker_threads';
-import { AlthingError } from '../core/errors.ts';
+import { AlthingError, isDiskFailure } from '../core/errors.ts';
 import type { StateBatch, StateStore, StoredState } from '../replica/record-store.ts';
 import {
   type Packed,
@@ -13,16 +13,33 @@ import {
   type StateRequest,
   type WorkerSettings,
 } from './state-messages.ts';
+import { StoreHealth } from './store-health.ts';
 
 /** How a state store is opened. */
 export interface StateStoreOptions {
   /** What the database may grow to; beyond it commits throw `disk-full`. 1 GiB unless told. */
   readonly maxSizeBytes?: number;
+  /** Told of every failure and success. */
+  readonly health?: StoreHealth;
+}
+
+/** The store of a home on disk, which can also be copied whole. */
+export interface FileStateStore extends StateStore {
+  /**
+   * Writes all that is stored, as it stands in this moment, into a new database file. Commits wait meanwhile.
+   * Throws `disk-full`, `home-read-only`, `disk-failed`, `store-corrupt`.
+   */
+  snapshot(path: string): Promise<void>;
 }
 
 const defaultMaxSizeBytes = 1024 ** 3;
 /** What may wait for the disk at once: a caller that does not await its commits is told, not buffered for ever. */
 const maxWaitingBytes = 64 * 1024 * 1024;
+/** A disk that failed is tried again this often, also where nobody writes. */
+const probeMs = 2000;
+/** As large as the largest record: where this fits, so does what peers write. */
+const probeBytes = 64 * 1024;
+const probeKey = 'probe';
 
 /** Sources and `dist/` differ in the ending only, which the compiler does not rewrite in a string. */
 const workerUrl = new URL(
@@ -40,10 +57,11 @@ interface Call {
   readonly reject: (error: unknown) => void;
 }
 
-class SqliteStateStore implements StateStore {
+class SqliteStateStore implements FileStateStore {
   readonly #worker: Worker;
   readonly #path: string;
   readonly #exited: Promise<void>;
+  readonly #health: StoreHealth;
   /** Requests sent and not yet answered; the worker answers in order. Its first message answers none. */
   readonly #calls: Call[] = [];
   #waiting: Waiting[] = [];
@@ -51,9 +69,11 @@ class SqliteStateStore implements StateStore {
   #writer: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #failure: AlthingError | undefined;
+  #probing: NodeJS.Timeout | undefined;
 
-  constructor(settings: WorkerSettings) {
+  constructor(settings: WorkerSettings, health: StoreHealth) {
     this.#path = settings.path;
+    this.#health = health;
     this.#worker = new Worker(workerUrl, {
       workerData: settings,
       // Earlier releases of Node 24 announce `node:sqlite` as experimental on stderr.
@@ -99,7 +119,12 @@ class SqliteStateStore implements StateStore {
     });
   }
 
+  async snapshot(path: string): Promise<void> {
+    await this.#request({ op: 'snapshot', path });
+  }
+
   close(): Promise<void> {
+    clearTimeout(this.#probing);
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -116,12 +141,33 @@ class SqliteStateStore implements StateStore {
           { op: 'commit', batches },
           group.map(({ buffer }) => buffer),
         );
+        this.#health.worked();
         for (const { resolve } of group) resolve();
       } catch (error) {
+        this.#failed(error as AlthingError);
         for (const { reject } of group) reject(error);
       }
     }
     this.#writer = undefined;
+  }
+
+  #failed(error: AlthingError): void {
+    this.#health.failed(error);
+    const { state } = this.#health;
+    if (state.ok || state.code === 'store-corrupt' || this.#closing) return;
+    this.#probing ??= setTimeout(() => void this.#probe(), probeMs).unref();
+  }
+
+  /** Writes and takes back a note. What comes of it is told to the health, as of every commit. */
+  async #probe(): Promise<void> {
+    this.#probing = undefined;
+    try {
+      await this.commit({ local: [[probeKey, new Uint8Array(probeBytes)]] });
+      await this.commit({ local: [[probeKey, null]] });
+    } catch (error) {
+      // A commit that fails is told where it fails, and brings the next attempt.
+      if (!isDiskFailure(error) && !this.#closing) throw error;
+    }
   }
 
   async #close(): Promise<void> {
@@ -168,8 +214,12 @@ class SqliteStateStore implements StateStore {
  * @throws `home-in-use`, `store-newer`, `store-corrupt`, `home-read-only`, `disk-full`, `disk-failed`; `commit` also
  * `too-many` where more than 64 MiB waits for the disk, `internal` after `close`
  */
-export const openStateStore = async (path: string, options: StateStoreOptions = {}): Promise<StateStore> => {
-  const store = new SqliteStateStore({ path, maxSizeBytes: options.maxSizeBytes ?? defaultMaxSizeBytes });
+export const openStateStore = async (
+  path: string,
+  options: StateStoreOptions = {},
+): Promise<FileStateStore> => {
+  const { maxSizeBytes = defaultMaxSizeBytes, health = new StoreHealth() } = options;
+  const store = new SqliteStateStore({ path, maxSizeBytes }, health);
   await store.opened();
   return store;
 };

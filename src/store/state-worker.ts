@@ -14,7 +14,7 @@ import {
   type StateRequest,
   type WorkerSettings,
 } from './state-messages.ts';
-import { checkStructure, openStateDatabase } from './state-schema.ts';
+import { checkStructure, openStateDatabase, refuseReadOnly } from './state-schema.ts';
 import { storeError } from './store-error.ts';
 
 const port = parentPort!;
@@ -67,7 +67,10 @@ function* contents(db: DatabaseSync): Generator<StateChunk> {
   let size = 0;
   for (const { key, bytes, crc } of all.iterate()) {
     if (!(bytes instanceof Uint8Array) || crc32(bytes) !== crc)
-      throw new AlthingError('store-corrupt', `${path} is damaged: an entry does not match its checksum.`);
+      throw new AlthingError(
+        'store-corrupt',
+        `${path} is damaged: an entry does not match its checksum. Stop the peer and run: althing rebuild.`,
+      );
     if (key === null) chunk.records.push(bytes);
     else chunk.local.push([String(key), bytes]);
     size += bytes.length;
@@ -84,8 +87,20 @@ const reply = (chunk: StateChunk): void => {
   port.postMessage({ ok: true, chunk: message } satisfies StateReply, [buffer]);
 };
 
+/** SQLite calls every failed write an input/output error: a disk that has become read-only deserves its own name. */
+const explained = (thrown: unknown): AlthingError => {
+  const error = storeError(thrown, path);
+  if (error.code !== 'disk-failed') return error;
+  try {
+    refuseReadOnly(path);
+    return error;
+  } catch (reason) {
+    return storeError(reason, path);
+  }
+};
+
 const refuse = (thrown: unknown): void => {
-  const { code, message } = storeError(thrown, path);
+  const { code, message } = explained(thrown);
   port.postMessage({ ok: false, code, message } satisfies StateReply);
 };
 
@@ -100,6 +115,7 @@ const serve = (db: DatabaseSync): void => {
       return chunk;
     }
     if (request.op === 'commit') commit(request.batches);
+    else if (request.op === 'snapshot') db.prepare('VACUUM INTO ?').run(request.path);
     else db.close();
     return nothing;
   };

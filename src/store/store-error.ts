@@ -27,7 +27,7 @@ const inUse = (path: string) =>
 const corrupt = (path: string) =>
   [
     'store-corrupt',
-    `${path} is damaged or not a database of Althing. Move it away and start again.`,
+    `${path} is damaged or not a database of Althing. Stop the peer and run: althing rebuild.`,
   ] as const;
 
 type Explanation = (path: string) => readonly [code: ErrorCode, message: string];
