@@ -162,6 +162,13 @@ export const commands: readonly CommandSpec[] = [
     load: () => import('./subscribe.ts'),
   },
   {
+    name: 'rebuild',
+    args: [],
+    summary: 'make a damaged database anew; the peer then fetches what it held from the other members',
+    options: [],
+    load: () => import('./rebuild.ts'),
+  },
+  {
     name: 'demo',
     args: [],
     summary: 'run a whole home on this machine, a process a device',
