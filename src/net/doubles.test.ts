@@ -55,13 +55,13 @@ class Couple {
         return pair[0];
       },
       host: {
-        server: {
+        serverFor: () => ({
           ...noServer,
           request: async ({ input }) => {
             await delay(this.#delayMs());
             return input;
           },
-        },
+        }),
         sync: async () => {},
       },
       endpointsOf: () => [{ host: '127.0.0.1', port: 7421 }],

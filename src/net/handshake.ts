@@ -26,6 +26,12 @@ export interface Redemption {
   readonly records: readonly Uint8Array[];
 }
 
+/** Who is at the other end of a session, by what the handshake has shown. */
+export type Visitor = { readonly kind: 'member' };
+
+/** How a call at the door ended: a session may begin, or a ticket was redeemed and the channel has been closed. */
+export type DoorOutcome = Visitor | { readonly kind: 'joined' };
+
 /** What the fabric answers to the door. */
 export interface Gatekeeper {
   readonly fabric: Uint8Array;
@@ -89,10 +95,10 @@ export const redeem = async (
 };
 
 /**
- * The acceptor's part. Resolves with `member` when a session may begin, with `joined` when a ticket was redeemed and
- * the channel has been closed. Throws, with the channel closed, for everybody else.
+ * The acceptor's part. Resolves with who came, when a session may begin or a ticket was redeemed; throws, with the
+ * channel closed, for everybody else.
  */
-export const answerDoor = async (frames: FrameChannel, gate: Gatekeeper): Promise<'member' | 'joined'> => {
+export const answerDoor = async (frames: FrameChannel, gate: Gatekeeper): Promise<DoorOutcome> => {
   try {
     const frame = await nextFrame(frames, handshakeTimeoutMs);
     if (frame[0] === frameType.redeem) {
@@ -102,7 +108,7 @@ export const answerDoor = async (frames: FrameChannel, gate: Gatekeeper): Promis
       const records = await gate.admit({ invite, joiner: frames.channel.remote, proof, records: shown });
       frames.send([frameType.admitted, records]);
       frames.close();
-      return 'joined';
+      return { kind: 'joined' };
     }
     const [, versions, fabric, proof] = parse(helloSchema, frame, frames);
     const version = agreeVersion(versions, frames);
@@ -110,7 +116,7 @@ export const answerDoor = async (frames: FrameChannel, gate: Gatekeeper): Promis
     gate.check(frames.channel.remote, proof);
     frames.send([frameType.welcome, version, gate.proof(), features]);
     frames.trust();
-    return 'member';
+    return { kind: 'member' };
   } catch (error) {
     const refusal = toAlthingError(error);
     // Our own faults are nobody else's business.

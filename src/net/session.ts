@@ -17,6 +17,7 @@ import type {
 } from '../thing/operations.ts';
 import type { FrameChannel } from './frame-channel.ts';
 import { type Frame, frameType } from './frames.ts';
+import type { Visitor } from './handshake.ts';
 import { IncomingCalls } from './incoming.ts';
 import { OutgoingCalls } from './outgoing.ts';
 import { decodeSync, encodeSync } from './sync-frames.ts';
@@ -35,7 +36,8 @@ const maxSyncWaiting = 16;
 
 /** What a session needs from its peer. */
 export interface SessionHost {
-  readonly server: ThingServer;
+  /** What the visitor at the other end may call: asked once a session. */
+  serverFor(visitor: Visitor): ThingServer;
   /** A reconciliation message; resolves when it has been dealt with. */
   sync(session: Session, message: SyncMessage): Promise<void>;
 }
@@ -43,6 +45,7 @@ export interface SessionHost {
 /** One live session. */
 export class Session {
   readonly peer: PeerId;
+  readonly visitor: Visitor;
   /** When it began, on the monotonic clock, milliseconds. */
   readonly since = performance.now();
   /** Called once when it has ended. */
@@ -64,11 +67,13 @@ export class Session {
   #wanted = 0;
   #closed = false;
 
-  constructor(frames: FrameChannel, host: SessionHost) {
+  /** @param visitor who is at the other end */
+  constructor(frames: FrameChannel, host: SessionHost, visitor: Visitor) {
+    this.visitor = visitor;
     this.peer = frames.channel.remote;
     this.#frames = frames;
     this.#host = host;
-    this.#incoming = new IncomingCalls(frames, host.server);
+    this.#incoming = new IncomingCalls(frames, host.serverFor(visitor));
     this.#outgoing = new OutgoingCalls(frames);
     frames.onDrain = () => this.#incoming.drained();
     frames.onClose = (reason) => this.#ended(reason);

@@ -8,7 +8,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Channel, Endpoint } from './channel.ts';
 import { Attempt, type Dial } from './dialler.ts';
 import { FrameChannel } from './frame-channel.ts';
-import { answerDoor, type Gatekeeper } from './handshake.ts';
+import { answerDoor, type Gatekeeper, type Visitor } from './handshake.ts';
 import { Session, type SessionHost } from './session.ts';
 
 export interface SupervisorOptions {
@@ -131,10 +131,10 @@ export class Supervisor {
   async accept(channel: Channel, accepted: () => void): Promise<void> {
     const frames = new FrameChannel(channel);
     try {
-      if ((await answerDoor(frames, this.#options.gate)) === 'member') {
-        accepted();
-        this.#adopt(frames);
-      }
+      const outcome = await answerDoor(frames, this.#options.gate);
+      if (outcome.kind === 'joined') return;
+      accepted();
+      this.#adopt(frames, outcome);
     } catch (error) {
       const { code, message } = toAlthingError(error);
       this.#options.logger.info({ code, address: channel.remoteAddress, peer: channel.remote }, message);
@@ -184,7 +184,7 @@ export class Supervisor {
       const frames = await attempt.result;
       if (target.attempt === attempt) this.#stop(target);
       target.peer ??= frames.channel.remote;
-      this.#adopt(frames);
+      this.#adopt(frames, { kind: 'member' });
     } catch (error) {
       if (target.attempt !== attempt) return;
       target.attempt = undefined;
@@ -213,9 +213,9 @@ export class Supervisor {
     this.#options.fruitless(target.peer);
   }
 
-  #adopt(frames: FrameChannel): void {
+  #adopt(frames: FrameChannel, visitor: Visitor): void {
     const peer = frames.channel.remote;
-    const session = new Session(frames, this.#options.host);
+    const session = new Session(frames, this.#options.host, visitor);
     session.onClose = (ended, reason) => this.#ended(ended, reason);
     this.#all.add(session);
     if (this.#closed) {

@@ -122,7 +122,7 @@ export class FabricRun {
       self: this.#self,
       dial: options.dial,
       gate: this.membership,
-      host: { server: options.server, sync: (session, message) => this.#sync(session, message) },
+      host: { serverFor: () => options.server, sync: (session, message) => this.#sync(session, message) },
       endpointsOf: (peer) => this.#addresses.endpointsOf(peer),
       random: Math.random,
       logger,

@@ -30,7 +30,7 @@ export const sessionOver = (
 ): Session => {
   const frames = new FrameChannel(channel);
   frames.trust();
-  const session = new Session(frames, { server, sync });
+  const session = new Session(frames, { serverFor: () => server, sync }, { kind: 'member' });
   session.start();
   return session;
 };

@@ -128,7 +128,7 @@ test('reconnects leave nothing behind, on neither side', async (t) => {
       self: idOf(seed),
       dial: (to, how) => dialTls(to, context, how),
       gate,
-      host: { server: noServer, sync: async () => {} },
+      host: { serverFor: () => noServer, sync: async () => {} },
       endpointsOf: () => (endpoint ? [endpoint] : []),
       random: Math.random,
       logger: silentLogger,
