@@ -52,8 +52,10 @@ export const identityOf = (
 export class ExposedThings {
   readonly #options: ExposedThingsOptions;
   readonly #byId = new Map<string, Exposed>();
-  /** Who is exposed or about to be, and under which name. */
-  readonly #names = new Map<string, string>();
+  /** Who is exposed or about to be. */
+  readonly #identities = new Set<string>();
+  /** Every name that was ever given here. */
+  #taken: Set<unknown> | undefined;
 
   constructor(options: ExposedThingsOptions) {
     this.#options = options;
@@ -82,22 +84,25 @@ export class ExposedThings {
     if (typeof partial.title !== 'string' || partial.title === '')
       throw new AlthingError('td-invalid', 'A Thing Description needs a title.');
     const { self } = this.#options;
-    const identity = identityOf(partial, this.#names);
+    const identity = identityOf(partial, this.#identities);
     const name = this.#nameFor(identity, partial.title);
     // Taken before anything is waited for: others may be exposed in the same moment.
-    this.#names.set(identity, name);
+    this.#identities.add(identity);
     const id = thingIdOf(self, name);
     try {
       const td = completeTd(partial, { id, peer: self, name });
       if (!options.trusted) await this.#options.validate(td);
-      await this.#options.notes.set(notePrefix + identity, name);
+      const { notes } = this.#options;
+      // A Thing that was here before needs no disk, which may be full just now.
+      if (notes.get(thingNameKey(identity)) !== name) await notes.set(thingNameKey(identity), name);
       this.#byId.set(id, { thing, td, identity });
       await this.#tell([id]);
       this.#options.changed('thing-exposed', id);
       return td;
     } catch (error) {
       this.#byId.delete(id);
-      this.#names.delete(identity);
+      this.#identities.delete(identity);
+      if (this.#options.notes.get(thingNameKey(identity)) === undefined) this.#taken?.delete(name);
       throw error;
     }
   }
@@ -107,7 +112,7 @@ export class ExposedThings {
     for (const [id, exposed] of this.#byId) {
       if (exposed.thing !== thing) continue;
       this.#byId.delete(id);
-      this.#names.delete(exposed.identity);
+      this.#identities.delete(exposed.identity);
       await this.#options.replica().write(() => this.#deletion(id));
       this.#options.changed('thing-gone', id);
     }
@@ -151,14 +156,16 @@ export class ExposedThings {
   }
 
   #nameFor(identity: string, title: string): string {
-    const names = this.#options.notes.list(notePrefix);
-    const known = names.get(notePrefix + identity);
+    const known = this.#options.notes.get(thingNameKey(identity));
     if (typeof known === 'string') return known;
-    const taken = new Set<unknown>([...names.values(), ...this.#names.values()]);
+    // Read once: with thousands of Things, reading all the names for each would take minutes.
+    this.#taken ??= new Set(this.#options.notes.list(notePrefix).values());
+    const taken = this.#taken;
     const slug = slugOf(title);
     let name = slug;
     for (let number = 2; taken.has(name); number++)
       name = `${slug.slice(0, maxSlugBeforeNumber).replace(/-+$/, '')}-${number}`;
+    taken.add(name);
     return name;
   }
 }
