@@ -162,6 +162,20 @@ export const commands: readonly CommandSpec[] = [
     load: () => import('./subscribe.ts'),
   },
   {
+    name: 'backup',
+    args: [['<file>', 'where to write it, encrypted with a passphrase (or $ALTHING_PASSPHRASE)']],
+    summary: "write all of this peer into one encrypted file, which 'age' can open too",
+    options: [],
+    load: () => import('./backup.ts'),
+  },
+  {
+    name: 'restore',
+    args: [['<file>', "what 'althing backup' wrote"]],
+    summary: 'make this home the peer that a backup holds',
+    options: [],
+    load: () => import('./restore.ts'),
+  },
+  {
     name: 'rebuild',
     args: [],
     summary: 'make a damaged database anew; the peer then fetches what it held from the other members',

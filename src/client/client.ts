@@ -210,6 +210,11 @@ export class GatewayClient {
     await this.#exchange('DELETE', pathOf('tokens', id), options);
   }
 
+  /** Makes the peer write all that it has stored into a file in its home; resolves with its path. Remove it. */
+  async snapshot(options?: RequestOptions): Promise<string> {
+    return ((await this.#send('POST', '/snapshots', undefined, options)) as { path: string }).path;
+  }
+
   /** The recovery words, once. Throws `recovery-shown`. */
   async recoveryWords(options?: RequestOptions): Promise<string> {
     return ((await this.#send('POST', '/recovery', undefined, options)) as { words: string }).words;

@@ -99,6 +99,12 @@ export const errorTable = {
     false,
     'Restore identity.key from a backup: without it this device is another peer.',
   ),
+  'backup-invalid': kind(
+    400,
+    4,
+    false,
+    'Check the file and the passphrase: a backup is made by althing backup FILE.',
+  ),
   'config-invalid': kind(500, 6, false, 'Mend or delete config.yaml.'),
   'port-in-use': kind(500, 6, false, 'Stop what uses the port, or pass another: --listen HOST:PORT.'),
   'listen-failed': kind(500, 6, false, 'Check the address: it must belong to this machine.'),

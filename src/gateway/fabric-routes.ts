@@ -65,6 +65,11 @@ export const fabricRoutes = (gateway: Gateway): Route[] => {
     return json({ words: await peer.recoveryWords() });
   };
 
+  const snapshot = async (c: GatewayContext): Promise<Response> => {
+    await readObject(c, emptyBody);
+    return json({ path: await peer.snapshot() }, 201);
+  };
+
   const activity = (c: GatewayContext): Response => {
     if (c.req.method === 'HEAD') return headOfStream();
     const stream = gateway.streams.open(() => stop());
@@ -88,6 +93,7 @@ export const fabricRoutes = (gateway: Gateway): Route[] => {
     { method: 'post', path: '/tokens', scope: 'manage', handle: createToken },
     { method: 'delete', path: '/tokens/:id', scope: 'manage', handle: revokeToken },
     { method: 'post', path: '/recovery', scope: 'manage', handle: recovery },
+    { method: 'post', path: '/snapshots', scope: 'manage', handle: snapshot },
     { method: 'get', path: '/activity', scope: 'read', handle: activity },
     { method: 'get', path: '/openapi.json', scope: 'read', handle: openapi },
   ];

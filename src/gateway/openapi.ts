@@ -224,6 +224,14 @@ const paths: Json = {
       ok('The words, which are forgotten with this answer', { type: 'object', properties: { words: text } }),
     ),
   },
+  '/snapshots': {
+    post: operation('manage', 'Copy all that is stored into a new file in the home', {
+      201: {
+        description: 'Where the copy is: remove it',
+        content: { 'application/json': { schema: { type: 'object', properties: { path: text } } } },
+      },
+    }),
+  },
   '/activity': { get: operation('read', 'What the peer does and sees', events('An Activity each.')) },
   '/openapi.json': { get: operation('read', 'This description', ok('OpenAPI 3.1', { type: 'object' })) },
 };

@@ -57,6 +57,11 @@ export interface PeerApi extends ThingConnector {
   revokeToken(id: string): Promise<void>;
   /** The scope of a bearer token, or undefined where there is none such. Compares hashes. */
   checkToken(token: string): Promise<Scope | undefined>;
+  /**
+   * Writes all that is stored into a new file in the home; resolves with its path. Whoever asked removes it.
+   * Throws `disk-full`, `home-read-only`, `disk-failed`, `store-corrupt`.
+   */
+  snapshot(): Promise<string>;
   /** Shown once: throws `recovery-shown` afterwards, and on peers that did not found the fabric. */
   recoveryWords(): Promise<string>;
   stop(): Promise<void>;

@@ -37,6 +37,7 @@ import { type Home, openHome } from '../store/home.ts';
 import { deleteRecoveryKey, loadOrCreateIdentity, readRecoveryKey } from '../store/identity.ts';
 import { LocalNotes } from '../store/local-notes.ts';
 import { hmacSha256, nodeCrypto } from '../store/node-crypto.ts';
+import { makeSnapshot } from '../store/snapshot.ts';
 import { type FileStateStore, openStateStore } from '../store/state-store.ts';
 import { StoreHealth, type StoreState } from '../store/store-health.ts';
 import type {
@@ -419,6 +420,11 @@ export class Peer implements PeerApi {
 
   async checkToken(token: string): Promise<Scope | undefined> {
     return this.#tokens.check(token);
+  }
+
+  async snapshot(): Promise<string> {
+    const { home, store } = this.#parts;
+    return makeSnapshot(store, home.stateDb);
   }
 
   async recoveryWords(): Promise<string> {

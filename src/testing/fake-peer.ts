@@ -341,6 +341,10 @@ export class FakePeer implements PeerApi {
     return this.secrets.get(token);
   }
 
+  async snapshot(): Promise<string> {
+    return '/home/state.db.0.snapshot';
+  }
+
   async recoveryWords(): Promise<string> {
     if (this.#wordsShown) throw new AlthingError('recovery-shown', 'The words were shown before.');
     this.#wordsShown = true;
