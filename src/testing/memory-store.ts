@@ -97,8 +97,9 @@ export class MemoryStateStore implements StateStore {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
-  /** The power goes: what waits is lost, and its callers never hear of it. */
-  crash(): void {
+  /** The power goes: what waits is lost but for the first `written`, which are on disk; no caller ever hears of it. */
+  crash(written = 0): void {
+    for (const { batch } of this.#waiting.slice(0, written)) this.#disk.apply(batch);
     this.#waiting = [];
     this.#leave();
   }

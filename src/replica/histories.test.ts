@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { seedOf } from '../testing/seed.ts';
+import { History, type HistoryOptions } from '../testing/simulated-history.ts';
+import type { SimulatedPeer } from '../testing/simulated-peer.ts';
+import { holds, readsOf, vectorOf } from '../testing/simulator.ts';
+
+const runs = process.env.ALTHING_TEST_LONG ? 500 : 12;
+
+/** Histories of several seeds, all from one. */
+const eachSeed = async (
+  t: TestContext,
+  options: Omit<HistoryOptions, 'seed'>,
+  check: (history: History) => void | Promise<void>,
+): Promise<void> => {
+  const first = seedOf(t);
+  for (let seed = first; seed < first + runs; seed++) {
+    const history = new History({ seed, ...options });
+    try {
+      await history.live();
+      await check(history);
+    } catch (error) {
+      t.diagnostic(`failed with ALTHING_SEED=${seed}`);
+      throw error;
+    }
+  }
+};
+
+const assertAlike = ({ honest, isPromised }: History): void => {
+  const [first, ...others] = honest;
+  for (const other of others) {
+    const who = `peers ${first!.number} and ${other.number}`;
+    assert.deepEqual(vectorOf(other, isPromised), vectorOf(first!, isPromised), `records of ${who}`);
+    assert.deepEqual(readsOf(other), readsOf(first!), `reading of ${who}`);
+  }
+};
+
+const assertNothingLost = ({ simulator, honest }: History): void => {
+  const members = honest[0]!.replica.authority.members;
+  for (const record of simulator.acknowledged) {
+    const role = members.get(record.authorId)?.role;
+    if (role === undefined || role === 'guest') continue;
+    for (const peer of honest)
+      if (members.has(peer.id) && members.get(peer.id)!.role !== 'guest')
+        assert.ok(
+          holds(peer, record),
+          `peer ${peer.number} lacks ${record.collection} ${record.key} by ${record.authorId}`,
+        );
+  }
+};
+
+/** Whatever liars wrote, nobody reads what its author may not write. */
+const assertEntitled = ({ honest, simulator }: History): void => {
+  const founder = simulator.peers[0]!.id;
+  for (const { replica } of honest) {
+    for (const { key, authorId } of replica.list('peer')) assert.equal(key, authorId);
+    for (const collection of ['thing', 'shadow'])
+      for (const { key, authorId } of replica.list(collection)) assert.ok(key.includes(authorId));
+    for (const collection of ['label', 'rule'])
+      for (const { authorId } of replica.list(collection)) assert.equal(authorId, founder);
+  }
+};
+
+const saidBy = (peer: SimulatedPeer): string[] => [...readsOf(peer), ...vectorOf(peer, () => true)];
+
+const assertSameAfterRestart = async ({ honest }: History): Promise<void> => {
+  for (const peer of honest) {
+    const before = saidBy(peer);
+    peer.crash();
+    await peer.start();
+    assert.deepEqual(saidBy(peer), before, `peer ${peer.number}`);
+  }
+};
+
+test('through partitions, power cuts, backups and clones: all answer alike, nothing acknowledged is lost, nobody contradicts itself', async (t) => {
+  await eachSeed(t, {}, async (history) => {
+    assertAlike(history);
+    assertNothingLost(history);
+    assert.deepEqual(history.simulator.contradictions, []);
+    assertEntitled(history);
+    await assertSameAfterRestart(history);
+  });
+});
+
+test('liars among them change none of that', async (t) => {
+  await eachSeed(t, { liars: 2 }, async (history) => {
+    assertAlike(history);
+    assertNothingLost(history);
+    assert.deepEqual(history.simulator.contradictions, []);
+    assertEntitled(history);
+    await assertSameAfterRestart(history);
+  });
+});
+
+test('a seed makes the same history every time', async (t) => {
+  const seed = seedOf(t);
+  const told: string[][] = [];
+  for (let run = 0; run < 2; run++) {
+    const history = new History({ seed, liars: 1 });
+    await history.live();
+    told.push(history.simulator.peers.filter(({ running }) => running).flatMap(saidBy));
+  }
+  assert.ok(told[0]!.length > 20);
+  assert.deepEqual(told[0], told[1]);
+});
