@@ -18,19 +18,13 @@ import type {
 } from '../core/api-shapes.ts';
 import { equalBytes } from '../core/bytes.ts';
 import { AlthingError } from '../core/errors.ts';
-import { hashId, type PeerId, parseThingId, peerIdOf } from '../core/ids.ts';
+import { hashId, type PeerId, peerIdOf } from '../core/ids.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import { wordsOf } from '../fabric/recovery.ts';
 import type { Discovery } from '../net/discovery-api.ts';
 import { InterfaceWatch } from '../net/interfaces.ts';
-import {
-  createTlsContext,
-  dialTls,
-  formatEndpoint,
-  parseEndpoint,
-  type TlsListener,
-} from '../net/tls-channel.ts';
+import { createTlsContext, dialTls, parseEndpoint, type TlsListener } from '../net/tls-channel.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
 import { type Config, loadConfig, updateConfig } from '../store/config.ts';
 import { type Home, openHome } from '../store/home.ts';
@@ -50,7 +44,6 @@ import type {
 } from '../thing/operations.ts';
 import type { Cause, ThingFilter, Wot } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
-import { typesOf } from '../thing/thing-filter.ts';
 import { ActivityFeed } from './activity.ts';
 import { ownAddresses } from './addresses.ts';
 import { DirectoryChanges } from './directory-changes.ts';
@@ -62,9 +55,11 @@ import { KeptMembership } from './kept-membership.ts';
 import { startListening } from './listening.ts';
 import { genesisNote, membershipNotes, openFabric, rebuiltNote, storedProof } from './open-fabric.ts';
 import type { DirectoryChange, PeerApi } from './peer-api.ts';
+import { peerList } from './peer-list.ts';
 import { recallNames } from './recalled-names.ts';
 import { Routing } from './routing.ts';
 import { startDiscovery } from './start-discovery.ts';
+import { thingList } from './thing-list.ts';
 import { Tokens } from './tokens.ts';
 import { version } from './version.ts';
 import { createWot } from './wot.ts';
@@ -294,25 +289,8 @@ export class Peer implements PeerApi {
   }
 
   peers(): PeerInfo[] {
-    const { replica, directory, supervisor } = this.#run;
-    const infos = [...replica.authority.members.values()].map(({ peer, role }): PeerInfo => {
-      const session = supervisor.session(peer);
-      const isSelf = peer === this.id;
-      const known = isSelf ? undefined : this.#run.addressOf(peer);
-      const lastSeen = session || isSelf ? Date.now() : this.#run.lastSeen(peer);
-      return {
-        peer,
-        name: isSelf ? this.#name : (directory.card(peer)?.name ?? peer.slice(0, 12)),
-        role,
-        state: isSelf ? 'self' : session ? 'online' : 'offline',
-        rttMs: session?.rttMs ?? null,
-        address: isSelf
-          ? (this.#ownAddresses()[0] ?? null)
-          : (session?.remoteAddress ?? (known && formatEndpoint(known)) ?? null),
-        lastSeen: lastSeen === undefined ? null : new Date(lastSeen).toISOString(),
-      };
-    });
-    return infos.sort((a, b) => a.name.localeCompare(b.name));
+    const address = this.#ownAddresses()[0] ?? null;
+    return peerList(this.#run, { id: this.id, name: this.#name, address });
   }
 
   thingDescriptions(filter?: ThingFilter): ThingDescription[] {
@@ -320,12 +298,7 @@ export class Peer implements PeerApi {
   }
 
   things(filter?: ThingFilter): ThingInfo[] {
-    return this.thingDescriptions(filter).map((td) => {
-      const { peer } = parseThingId(td.id)!;
-      const online =
-        peer === this.id ? this.#exposed.has(td.id) : this.#run.supervisor.session(peer) !== undefined;
-      return { id: td.id, title: td.title, types: typesOf(td), peer, online };
-    });
+    return thingList(this.#run, (id) => this.#exposed.has(id), filter);
   }
 
   resolveThing(name: string): ThingDescription {
