@@ -21,6 +21,7 @@ export const frameType = {
   vector: 20,
   want: 21,
   records: 22,
+  summary: 26,
   ping: 30,
   pong: 31,
 } as const;

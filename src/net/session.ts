@@ -173,6 +173,7 @@ export class Session {
       case frameType.cancel:
         this.#incoming.cancel(frame[1]);
         break;
+      case frameType.summary:
       case frameType.vector:
       case frameType.want:
       case frameType.records:

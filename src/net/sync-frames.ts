@@ -7,6 +7,7 @@ import { AlthingError } from '../core/errors.ts';
 import { maxVectorEntries, type SyncMessage } from '../replica/reconciler.ts';
 import type { Position } from '../replica/record.ts';
 import type { RecordStream } from '../replica/record-store.ts';
+import { groupDigestBytes, summaryGroups } from '../replica/vector-summary.ts';
 import { type Frame, frameType } from './frames.ts';
 
 const key = v.pipe(
@@ -19,6 +20,20 @@ const position = v.tuple([count, count]);
 const vectorSchema = v.tuple([
   v.literal(frameType.vector),
   v.pipe(v.array(v.tuple([stream, key, count, count, key])), v.maxLength(maxVectorEntries)),
+]);
+const summarySchema = v.tuple([
+  v.literal(frameType.summary),
+  v.pipe(
+    v.array(
+      v.nullable(
+        v.pipe(
+          v.instance(Uint8Array),
+          v.check((bytes) => bytes.length === groupDigestBytes, `has ${groupDigestBytes} bytes`),
+        ),
+      ),
+    ),
+    v.length(summaryGroups),
+  ),
 ]);
 const wantSchema = v.tuple([v.literal(frameType.want), stream, key, position]);
 const recordsSchema = v.tuple([
@@ -37,6 +52,7 @@ const positionOf = ([epoch, seq]: readonly [number, number]): Position => ({ epo
 
 /** A message as a frame. */
 export const encodeSync = (message: SyncMessage): Frame => {
+  if (message.kind === 'summary') return [frameType.summary, message.groups];
   if (message.kind === 'vector')
     return [
       frameType.vector,
@@ -54,8 +70,9 @@ export const encodeSync = (message: SyncMessage): Frame => {
   ];
 };
 
-/** The message in a frame of type vector, want or records. Throws `protocol-error`. */
+/** The message in a frame of type summary, vector, want or records. Throws `protocol-error`. */
 export const decodeSync = (frame: Frame): SyncMessage => {
+  if (frame[0] === frameType.summary) return { kind: 'summary', groups: parse(summarySchema, frame)[1] };
   if (frame[0] === frameType.vector) {
     const [, entries] = parse(vectorSchema, frame);
     return {

@@ -116,6 +116,7 @@ export class FabricRun {
         return () => clearTimeout(timer);
       },
       random: Math.random,
+      crypto,
       logger,
     });
     this.supervisor = new Supervisor({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { thingIdOf } from '../core/ids.ts';
+import { peerIdOf, thingIdOf } from '../core/ids.ts';
 import { encodeFrame, maxFrameBytes } from '../net/frames.ts';
 import { encodeSync } from '../net/sync-frames.ts';
 import { peerId } from '../testing/control-lab.ts';
@@ -8,6 +8,7 @@ import { inviteDraft, LabPeer, ReplicaLab } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
 import type { SyncLink, SyncMessage } from './reconciler.ts';
 import type { Draft } from './replica.ts';
+import { groupOf } from './vector-summary.ts';
 
 const bigThing = (peer: LabPeer, number: number, sizeBytes: number): Draft => ({
   collection: 'thing',
@@ -132,12 +133,32 @@ test('peers that are equal say no more than where they stand, at first and once 
   lab.connectAll();
   await lab.settle();
   lab.cut();
-  const { want, records, vector } = lab.delivered;
+  const { want, records, vector, summary } = lab.delivered;
   lab.connectAll();
   await lab.settle();
   // Twelve ends, for the lab's two and a half minutes.
-  assert.deepEqual([lab.delivered.want, lab.delivered.records], [want, records]);
-  assert.ok(lab.delivered.vector >= vector + 12 * 3 && lab.delivered.vector <= vector + 12 * 4);
+  const { delivered } = lab;
+  assert.deepEqual([delivered.want, delivered.records, delivered.vector], [want, records, vector]);
+  assert.ok(delivered.summary >= summary + 12 * 3 && delivered.summary <= summary + 12 * 4);
+});
+
+test('of many authors only those are told of whose group differs', async (t) => {
+  const lab = await ReplicaLab.of(12, seedOf(t));
+  for (const peer of lab.peers) await peer.write(card(peer, 'a'));
+  lab.connectAll();
+  await lab.settle();
+  lab.cut();
+  const [ahead, behind] = lab.peers as [LabPeer, LabPeer];
+  await ahead.write(card(ahead, 'b'));
+  const { link, said } = listening(ahead);
+  const [told] = listening(behind).said;
+  said.length = 0;
+  await ahead.reconciler.handle(link, told!);
+  const authors = said.flatMap((message) => (message.kind === 'vector' ? message.entries : []));
+  const group = groupOf(ahead.signer.publicKey);
+  assert.ok(authors.length < 12);
+  assert.ok(authors.every(({ author }) => groupOf(author) === group));
+  assert.ok(authors.some(({ author, stream }) => peerIdOf(author) === ahead.id && stream === 'data'));
 });
 
 test('what a guest writes is not taken in', async (t) => {

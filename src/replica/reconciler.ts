@@ -4,15 +4,18 @@
  */
 
 import { equalBytes, toHex } from '../core/bytes.ts';
+import type { Crypto } from '../core/crypto.ts';
 import { AlthingError, isDiskFailure } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import { comparePositions, origin, type Position } from './record.ts';
 import type { RecordStream } from './record-store.ts';
 import type { IncomingRange, ReceiveOutcome, Replica, ReplicaChange, VectorEntry } from './replica.ts';
+import { groupOf, summarise, type VectorSummary } from './vector-summary.ts';
 
 /** What peers say to one another about records. */
 export type SyncMessage =
+  | { readonly kind: 'summary'; readonly groups: VectorSummary }
   | { readonly kind: 'vector'; readonly entries: readonly VectorEntry[] }
   | {
       readonly kind: 'want';
@@ -36,6 +39,7 @@ export interface ReconcilerOptions {
   /** Calls back once after `delayMs`, unless the returned function was called before. */
   readonly schedule: (delayMs: number, callback: () => void) => () => void;
   readonly random: () => number;
+  readonly crypto: Crypto;
   readonly logger: Logger;
 }
 
@@ -90,13 +94,15 @@ export class Reconciler {
   readonly #told = new Set<string>();
   /** What the first vector told of. News that comes meanwhile does not move it. */
   #goal: readonly VectorEntry[] | undefined;
+  /** Kept until something changes: all sessions are told the same. */
+  #summary: VectorSummary | undefined;
 
   constructor(replica: Replica, options: ReconcilerOptions) {
     this.#replica = replica;
     this.#options = options;
   }
 
-  /** A session has begun: tells the other side where everything stands here. */
+  /** A session has begun: tells the other side in short where everything stands here. */
   add(link: SyncLink): void {
     const retellAt = this.#options.now() + retellMs * this.#options.random();
     const state = {
@@ -108,7 +114,7 @@ export class Reconciler {
       gaps: new Map(),
     };
     this.#links.set(link, state);
-    this.#sendVector(link, this.#replica.vector());
+    this.#sendSummary(link);
   }
 
   /** A session has ended: what was asked of it is asked elsewhere. */
@@ -138,7 +144,7 @@ export class Reconciler {
     for (const state of this.#links.values()) {
       if (state.retellAt > now) continue;
       state.retellAt = now + retellMs;
-      this.#sendVector(state.link, this.#replica.vector());
+      this.#sendSummary(state.link);
     }
   }
 
@@ -152,7 +158,8 @@ export class Reconciler {
   async handle(link: SyncLink, message: SyncMessage): Promise<void> {
     const state = this.#links.get(link);
     if (!state) return;
-    if (message.kind === 'vector') this.#hear(state, message.entries);
+    if (message.kind === 'summary') this.#contrast(state, message.groups);
+    else if (message.kind === 'vector') this.#hear(state, message.entries);
     else if (message.kind === 'want') this.#answer(state, message);
     else await this.#take(state, message);
     if (message.kind === 'vector') this.#goal ??= message.entries;
@@ -169,6 +176,7 @@ export class Reconciler {
 
   /** Tells the sessions of a change in the replica: own news at once, others' after a moment. */
   replicaChanged(change: ReplicaChange): void {
+    this.#summary = undefined;
     const newest = change.records.at(-1);
     if (newest) {
       const key = keyOf(newest.stream, newest.authorId);
@@ -230,6 +238,31 @@ export class Reconciler {
     );
     for (let at = 0; at < controlFirst.length; at += maxVectorEntries)
       link.send({ kind: 'vector', entries: controlFirst.slice(at, at + maxVectorEntries) });
+  }
+
+  #sendSummary(link: SyncLink): void {
+    this.#summary ??= summarise(this.#replica.vector(), this.#options.crypto);
+    link.send({ kind: 'summary', groups: this.#summary });
+  }
+
+  /** The other side told in short where everything stands there: it gets all of the groups that differ here. */
+  #contrast(state: LinkState, theirs: VectorSummary): void {
+    this.#summary ??= summarise(this.#replica.vector(), this.#options.crypto);
+    const differing = new Set<number>();
+    for (const [group, mine] of this.#summary.entries()) {
+      const their = theirs[group] ?? null;
+      if (mine && their ? !equalBytes(mine, their) : mine !== their) differing.add(group);
+    }
+    if (differing.size === 0) {
+      this.#goal ??= [];
+      return;
+    }
+    const entries = this.#replica
+      .vector()
+      .filter(({ epoch, author }) => epoch > 0 && differing.has(groupOf(author)));
+    // Even where it is empty: the other side waits for it.
+    if (entries.length === 0) state.link.send({ kind: 'vector', entries });
+    else this.#sendVector(state.link, entries);
   }
 
   #hear(state: LinkState, entries: readonly VectorEntry[]): void {

@@ -89,6 +89,7 @@ export class LabPeer {
       now: clock.now,
       schedule: clock.schedule,
       random,
+      crypto: nodeCrypto,
       logger: silentLogger,
     });
     this.reconciler = reconciler;
@@ -153,7 +154,7 @@ export class ReplicaLab {
   /** Sessions that one side ended because the other broke the protocol. */
   readonly failures: { by: LabPeer; error: AlthingError }[] = [];
   /** Messages delivered so far, by kind. */
-  readonly delivered = { vector: 0, want: 0, records: 0 };
+  readonly delivered = { summary: 0, vector: 0, want: 0, records: 0 };
   readonly #sent = new Map<string, string>();
   #sessions: Session[] = [];
 

@@ -91,6 +91,7 @@ export class SimulatedPeer implements Station {
       now: time.now,
       schedule: time.schedule,
       random,
+      crypto,
       logger: silentLogger,
     });
     this.reconciler = reconciler;

@@ -20,6 +20,7 @@ import {
 } from '../../src/replica/record.ts';
 import type { RecordStream } from '../../src/replica/record-store.ts';
 import type { IncomingRange } from '../../src/replica/replica.ts';
+import { summaryGroups } from '../../src/replica/vector-summary.ts';
 import { tlsIdentityOf } from '../../src/store/certificate.ts';
 import { nodeCrypto } from '../../src/store/node-crypto.ts';
 import { waitFor } from '../../src/testing/wait-for.ts';
@@ -121,7 +122,12 @@ export class Witness {
 
   #take(frame: Frame): void {
     const [type] = frame;
-    if (type === frameType.welcome) this.#welcome = true;
+    if (type === frameType.welcome) {
+      this.#welcome = true;
+      // It holds nothing, so it is told of everything.
+      const groups = Array.from({ length: summaryGroups }, () => null);
+      this.#channel?.send(encodeSync({ kind: 'summary', groups }));
+    }
     if (type === frameType.vector) {
       const message = decodeSync(frame);
       if (message.kind !== 'vector') return;
