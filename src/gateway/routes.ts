@@ -5,7 +5,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
 import type { Scope } from '../core/api-shapes.ts';
-import { AlthingError } from '../core/errors.ts';
+import { AlthingError, isDiskFailure } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { PeerApi } from '../peer/peer-api.ts';
 import { requireScope } from './auth.ts';
@@ -65,7 +65,8 @@ export const mountRoutes = (app: Hono<GatewayEnv>, routes: readonly Route[], log
 /** A failed request's answer; failures that are our bug are logged. */
 export const failure = (thrown: unknown, c: GatewayContext, logger: Logger): Response => {
   const response = problemResponse(thrown);
-  if (response.status === 500)
+  // A failing disk is told once, by the store, and not with every request.
+  if (response.status === 500 && !isDiskFailure(thrown))
     logger.error({ err: thrown, method: c.req.method, path: c.req.path }, 'a request failed');
   return response;
 };
