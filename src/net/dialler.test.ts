@@ -18,6 +18,7 @@ const gate: Gatekeeper = {
   fabric: new Uint8Array(32),
   proof: () => [],
   check: () => {},
+  belongs: () => true,
   admit: async () => [],
 };
 const at = (host: string): Endpoint => ({ host, port: 7421 });

@@ -19,6 +19,7 @@ const gate: Gatekeeper = {
   fabric: new Uint8Array(32),
   proof: () => [],
   check: () => {},
+  belongs: () => true,
   admit: async () => [],
 };
 const longestDelayMs = 150;
@@ -68,6 +69,7 @@ class Couple {
       random: this.#random,
       logger: silentLogger,
       opened: () => {},
+      neighbour: () => {},
       closed: () => {},
       fruitless: () => {},
     });

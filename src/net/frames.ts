@@ -24,6 +24,8 @@ export const frameType = {
   summary: 26,
   ping: 30,
   pong: 31,
+  rest: 32,
+  retire: 33,
 } as const;
 
 /** A decoded frame: an array whose first element is a non-negative integer. */

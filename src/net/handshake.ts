@@ -39,6 +39,8 @@ export interface Gatekeeper {
   proof(): readonly Uint8Array[];
   /** Throws `not-a-member`, `proof-invalid` where the peer does not belong by what is known and these records. */
   check(peer: PeerId, proof: readonly Uint8Array[]): void;
+  /** Whether a peer that was let in belongs still, by all that is known now. */
+  belongs(peer: PeerId): boolean;
   /** Admits a stranger durably; the raw records that prove it. Throws the invite codes. */
   admit(redemption: Redemption): Promise<readonly Uint8Array[]>;
 }

@@ -136,6 +136,11 @@ export class IncomingCalls {
     return this.#calls.size > 0;
   }
 
+  /** Streams that are open. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
   /** Whether reading has stopped because too much waits already. */
   get paused(): boolean {
     return this.#paused;

@@ -51,6 +51,16 @@ test('above 32 a member has few neighbours, each of whom has it, and everybody i
   }
 });
 
+test('on the rings nobody relies on a leaf', (t) => {
+  const members = membersOf(randomOf(t), 60);
+  const leaves = new Set(members.slice(0, 20));
+  const shape = new Neighbourhood(members, { leaves });
+  const linksOf = (self: PeerId): Set<PeerId> => shape.of(self);
+  for (const self of members.slice(20)) for (const other of linksOf(self)) assert.ok(!leaves.has(other));
+  assert.equal(spread(members[20]!, linksOf).reached, 40);
+  assert.equal(shape.of(members[0]!).size, 0);
+});
+
 test('the order in which the members are listed does not matter', (t) => {
   const members = membersOf(randomOf(t), 60);
   const [one, other] = [new Neighbourhood(members), new Neighbourhood([...members].reverse())];

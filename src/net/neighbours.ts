@@ -28,20 +28,24 @@ export class Neighbourhood {
   /** A member's place on each ring. */
   readonly #places = new Map<PeerId, number[]>();
 
-  constructor(members: Iterable<PeerId>) {
+  /** @param leaves members that pass no records on: on the rings nobody relies on them, and guests are such */
+  constructor(members: Iterable<PeerId>, options: { leaves?: ReadonlySet<PeerId> } = {}) {
     this.#members = [...new Set(members)];
     if (this.#members.length <= meshMembers) {
       this.#rings = [];
       return;
     }
-    const keys = this.#members.map((peer) => ({ peer, key: Buffer.from(publicKeyOf(peer)) }));
+    const { leaves = new Set() } = options;
+    const keys = this.#members
+      .filter((peer) => !leaves.has(peer))
+      .map((peer) => ({ peer, key: Buffer.from(publicKeyOf(peer)) }));
     this.#rings = Array.from({ length: rings }, (_, ring) =>
       keys
         .map(({ peer, key }) => ({ peer, at: key.readBigUInt64BE(8 * ring) }))
         .sort((a, b) => (a.at === b.at ? (a.peer < b.peer ? -1 : 1) : a.at < b.at ? -1 : 1))
         .map(({ peer }) => peer),
     );
-    for (const peer of this.#members) this.#places.set(peer, []);
+    for (const { peer } of keys) this.#places.set(peer, []);
     for (const ring of this.#rings)
       for (const [place, peer] of ring.entries()) this.#places.get(peer)!.push(place);
   }
@@ -54,7 +58,7 @@ export class Neighbourhood {
   /**
    * With whom a member is to keep a session: in both directions of each ring everybody up to the first that is not
    * away. Those that are away are among them, since after a parting of the network both sides believe it of each other.
-   * Who is no member has the whole mesh, or of the rings nobody.
+   * Who stands on no ring has nobody there.
    */
   of(self: PeerId, options: NeighbourOptions = {}): Set<PeerId> {
     const { away = () => false } = options;

@@ -67,6 +67,11 @@ export class OutgoingCalls {
     return this.#pending.size > 0;
   }
 
+  /** Streams that are open. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
   /** Asks. Throws the device's codes, `timeout`, `cancelled`, `too-many`, `value-too-large`, `outcome-unknown`. */
   request(call: ThingCall<RequestOperation>, options: CallOptions = {}): Promise<unknown> {
     return this.#ask(this.#nextId++, call, options, undefined);

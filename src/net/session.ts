@@ -1,6 +1,7 @@
 /**
  * A session: the one long-lived conversation between two members, over a channel that the handshake accepted.
- * Relies on `incoming.ts` and `outgoing.ts` for calls; itself it keeps watch that the other side is alive.
+ * Relies on `incoming.ts` and `outgoing.ts` for calls; itself it keeps watch that the other side is alive, and asks it
+ * for the time.
  */
 import { AlthingError, toAlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
@@ -15,6 +16,7 @@ import type {
   ThingCall,
   ThingServer,
 } from '../thing/operations.ts';
+import { ClockOffset } from './clock-offset.ts';
 import type { FrameChannel } from './frame-channel.ts';
 import { type Frame, frameType } from './frames.ts';
 import type { Visitor } from './handshake.ts';
@@ -24,10 +26,12 @@ import { decodeSync, encodeSync } from './sync-frames.ts';
 
 /** When nothing else was said for this long, a ping is. */
 const pingAfterMs = 1000;
+/** However much is said, so often a ping goes, too: it asks for the time. */
+const pingAnywayMs = 10_000;
 /** When nothing was heard for this long, the other side is taken for dead. */
 const deadAfterMs = 1800;
-/** A retired session is kept this long after the last request: the other side may not know yet of the new one. */
-const retiredForMs = 300;
+/** A retired session is kept this long after the last request: the other side may not know of it yet. */
+const retiredForMs = 1000;
 /** A timer this late means that this process stood still, and what was said meanwhile is still to be read. */
 const stalledMs = 300;
 const maxQueuedPongBytes = 1024 * 1024;
@@ -40,6 +44,8 @@ export interface SessionHost {
   serverFor(visitor: Visitor): ThingServer;
   /** A reconciliation message; resolves when it has been dealt with. */
   sync(session: Session, message: SyncMessage): Promise<void>;
+  /** The wall clock that the other side is told, milliseconds since 1970 (default: `Date.now`). */
+  readonly now?: () => number;
 }
 
 /** One live session. */
@@ -50,10 +56,16 @@ export class Session {
   readonly since = performance.now();
   /** Called once when it has ended. */
   onClose: (session: Session, reason: AlthingError | undefined) => void = () => {};
+  /** The other side has no need of this session: where this one has none either, it is to be retired. */
+  onRest: (session: Session) => void = () => {};
+  /** The other side has retired it, and now it is here, too. */
+  onRetired: (session: Session) => void = () => {};
   readonly #frames: FrameChannel;
   readonly #host: SessionHost;
   readonly #incoming: IncomingCalls;
   readonly #outgoing: OutgoingCalls;
+  readonly #now: () => number;
+  readonly #clock = new ClockOffset();
   #rttMs: number | null = null;
   #heard = performance.now();
   #said = performance.now();
@@ -62,7 +74,11 @@ export class Session {
   #timer: NodeJS.Timeout | undefined;
   #timerDue = 0;
   #syncWaiting = 0;
+  /** When a call or stream was last open here, either way. */
+  #used = performance.now();
   #retiring = false;
+  /** Whether the other side has said that it asks for nothing more here. */
+  #toldRetired = false;
   /** When it was retired, or asked for something after that. */
   #wanted = 0;
   #closed = false;
@@ -73,6 +89,7 @@ export class Session {
     this.peer = frames.channel.remote;
     this.#frames = frames;
     this.#host = host;
+    this.#now = host.now ?? Date.now;
     this.#incoming = new IncomingCalls(frames, host.serverFor(visitor));
     this.#outgoing = new OutgoingCalls(frames);
     frames.onDrain = () => this.#incoming.drained();
@@ -116,9 +133,21 @@ export class Session {
     return !this.#closed && !this.#retiring;
   }
 
+  /** Their wall clock less ours, milliseconds; undefined while they have told none. */
+  get clockOffsetMs(): number | undefined {
+    return this.#clock.at({ wallMs: this.#now(), monotonicMs: performance.now() });
+  }
+
+  /** For how long neither side has had a call or stream open, milliseconds. */
+  get idleMs(): number {
+    if (this.#busy || this.#outgoing.streams > 0 || this.#incoming.streams > 0)
+      this.#used = performance.now();
+    return performance.now() - this.#used;
+  }
+
   /** See `OutgoingCalls.request`. */
   request(call: ThingCall<RequestOperation>, options?: CallOptions): Promise<unknown> {
-    this.#said = performance.now();
+    this.#use();
     return this.#outgoing.request(call, options);
   }
 
@@ -128,7 +157,7 @@ export class Session {
     sink: StreamSink,
     options?: CallOptions & { after?: StreamPosition },
   ): Promise<StreamHandle & { readonly position: StreamPosition }> {
-    this.#said = performance.now();
+    this.#use();
     return this.#outgoing.stream(call, sink, options);
   }
 
@@ -143,12 +172,30 @@ export class Session {
     this.#frames.close(reason, options);
   }
 
-  /** Another session with the same peer takes over: ends this one once what is under way here has been answered. */
-  retire(): void {
+  /** Says that this side has no need of the session. */
+  rest(): void {
+    this.#frames.send([frameType.rest]);
+  }
+
+  /**
+   * Nothing more is to be asked here, by either side: ends the session once what is under way has been answered. With
+   * `tell` the other side is told, and retires it, too.
+   */
+  retire(options: { tell?: boolean } = {}): void {
     if (this.#retiring || this.#closed) return;
     this.#retiring = true;
     this.#wanted = performance.now();
+    if (options.tell) this.#frames.send([frameType.retire]);
     this.#watch();
+  }
+
+  get #busy(): boolean {
+    return this.#outgoing.busy || this.#incoming.busy;
+  }
+
+  #use(): void {
+    this.#said = performance.now();
+    this.#used = this.#said;
   }
 
   #dispatch(frame: Frame, sizeBytes: number): void {
@@ -156,6 +203,7 @@ export class Session {
     switch (frame[0]) {
       case frameType.request:
         this.#wanted = this.#heard;
+        this.#used = this.#heard;
         this.#incoming.request(frame, sizeBytes);
         break;
       case frameType.response:
@@ -181,10 +229,19 @@ export class Session {
         break;
       case frameType.ping:
         // Whoever does not read what it is sent has no use for more.
-        if (this.#frames.queuedBytes < maxQueuedPongBytes) this.#frames.send([frameType.pong, frame[1] ?? 0]);
+        if (this.#frames.queuedBytes < maxQueuedPongBytes)
+          this.#frames.send([frameType.pong, frame[1] ?? 0, this.#now()]);
         break;
       case frameType.pong:
-        if (frame[1] === this.#pingNumber) this.#rttMs = this.#heard - this.#pingSent;
+        if (frame[1] === this.#pingNumber) this.#pong(frame[2]);
+        break;
+      case frameType.rest:
+        this.onRest(this);
+        break;
+      case frameType.retire:
+        this.#toldRetired = true;
+        this.retire();
+        this.onRetired(this);
         break;
       default:
         this.#frames.send([
@@ -210,13 +267,18 @@ export class Session {
       });
   }
 
+  #pong(theirMs: unknown): void {
+    const rttMs = this.#heard - this.#pingSent;
+    this.#rttMs = rttMs;
+    this.#clock.add(theirMs, { rttMs, receivedMs: this.#heard });
+  }
+
   /** One timer does both: pings when it is time, and notices silence. */
   #watch(): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
     const now = performance.now();
-    const nextPing = Math.max(this.#said, this.#pingSent) + pingAfterMs;
-    let due = Math.min(nextPing, this.#heard + deadAfterMs);
+    let due = Math.min(this.#nextPing, this.#heard + deadAfterMs);
     if (this.#retiring) due = Math.min(due, now + 50);
     this.#timerDue = due;
     this.#timer = setTimeout(() => this.#tick(), Math.max(5, due - now));
@@ -228,24 +290,38 @@ export class Session {
     if (!reading || now - this.#timerDue > stalledMs)
       this.#heard = Math.max(this.#heard, now - deadAfterMs / 2);
     if (now - this.#heard >= deadAfterMs) {
-      const silent = Math.round(now - this.#heard);
-      this.close(new AlthingError('connection-lost', `${this.peer} has been silent for ${silent} ms.`), {
-        abrupt: true,
-      });
+      // Timers come before what waits to be read: a process that gets little time looks at that first.
+      setImmediate(() => this.#silent());
       return;
     }
-    const busy = this.#outgoing.busy || this.#incoming.busy;
-    if (this.#retiring && !busy && now - this.#wanted > retiredForMs) {
+    const patienceMs = this.#toldRetired ? 0 : retiredForMs;
+    if (this.#retiring && !this.#busy && now - this.#wanted > patienceMs) {
       this.close();
       return;
     }
-    if (now - Math.max(this.#said, this.#pingSent) >= pingAfterMs) this.#ping();
+    if (now >= this.#nextPing) this.#ping();
     this.#watch();
+  }
+
+  #silent(): void {
+    if (this.#closed) return;
+    const silentMs = performance.now() - this.#heard;
+    if (silentMs < deadAfterMs) this.#watch();
+    else
+      this.close(
+        new AlthingError('connection-lost', `${this.peer} has been silent for ${Math.round(silentMs)} ms.`),
+        { abrupt: true },
+      );
+  }
+
+  /** When the next ping is due, on the monotonic clock. */
+  get #nextPing(): number {
+    return Math.min(Math.max(this.#said, this.#pingSent) + pingAfterMs, this.#pingSent + pingAnywayMs);
   }
 
   #ping(): void {
     this.#pingSent = performance.now();
-    this.#frames.send([frameType.ping, ++this.#pingNumber]);
+    this.#frames.send([frameType.ping, ++this.#pingNumber, this.#now()]);
   }
 
   #ended(reason: AlthingError | undefined): void {

@@ -1,8 +1,8 @@
 /**
- * The one place that decides with whom to keep a session, dials, redials for ever, and settles doubles.
- * Relies on `dialler.ts` for an attempt and on its owner for addresses; keeps one timer a target at most.
+ * The one place that keeps sessions: dials, redials for ever, settles doubles, and ends what nobody needs or may have.
+ * Relies on `wanted.ts` for who is needed, on `dialler.ts` for an attempt and on its owner for addresses.
  */
-import { type AlthingError, toAlthingError } from '../core/errors.ts';
+import { AlthingError, toAlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Channel, Endpoint } from './channel.ts';
@@ -10,6 +10,7 @@ import { Attempt, type Dial } from './dialler.ts';
 import { FrameChannel } from './frame-channel.ts';
 import { answerDoor, type Gatekeeper, type Visitor } from './handshake.ts';
 import { Session, type SessionHost } from './session.ts';
+import { Wanted } from './wanted.ts';
 
 export interface SupervisorOptions {
   readonly self: PeerId;
@@ -22,13 +23,15 @@ export interface SupervisorOptions {
   readonly logger: Logger;
   /** A session is ready for use; `first`: there was none with this peer. */
   readonly opened: (session: Session, first: boolean) => void;
+  /** Records are to be kept equal over this session: it is with a neighbour. May be told again. */
+  readonly neighbour: (session: Session) => void;
   /** A session has ended; `last`: none with this peer is left. */
   readonly closed: (session: Session, last: boolean, reason: AlthingError | undefined) => void;
   /** An attempt failed: somebody may know a better address. */
   readonly fruitless: (peer: PeerId | undefined) => void;
 }
 
-/** Of two channels completed within this, the one dialled by the lower key stays. */
+/** Of two channels completed within this, the one dialled by the lower key stays, which is the one that decides. */
 const doubleMs = 2000;
 const firstDelayMs = 250;
 const maxDelayMs = 30_000;
@@ -44,6 +47,22 @@ const courtesyMs = 120;
 
 /** Sessions of one peer that were replaced and still end what they had begun, at most. */
 const maxDraining = 4;
+/** Above the size of a mesh, what is needed is looked at so often. */
+const reviewMs = 1000;
+/** Who could not be reached so often, or for so long, is believed to be away: another one stands in. */
+const awayFailures = 2;
+const awayMs = 4000;
+/** A session that nobody needs rests when nothing was open on it for this long, and says so this often. */
+const restAfterMs = 180_000;
+/** What is waited for a session that has to be made first, at most. */
+const maxReachMs = 5000;
+/** A peer that has just not answered is not dialled for every call. */
+const refusedMs = 500;
+/** Callers that wait for a session at once. */
+const maxWaiting = 1024;
+/** Sessions that this peer does not need itself, at most: then the one that has been idle longest makes room. */
+const maxVisiting = 256;
+const makesRoomAfterMs = 1000;
 
 interface Target {
   /** Unknown for a bootstrap address until it has answered. */
@@ -52,21 +71,34 @@ interface Target {
   failures: number;
   /** When the last session ended, or when it was first wanted. */
   lastSeen: number;
+  /** When an attempt failed last. */
+  failedAt?: number;
   timer?: NodeJS.Timeout | undefined;
   attempt?: Attempt | undefined;
 }
 
-/** Keeps sessions with all wanted peers. */
+/** A caller that waits for a session. */
+interface Waiting {
+  readonly peer: PeerId;
+  resolve(session: Session): void;
+  reject(error: AlthingError): void;
+}
+
+/** Keeps sessions with all that are needed, and lets members come. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #targets = new Map<PeerId, Target>();
   readonly #bootstrap: Target[] = [];
   readonly #current = new Map<PeerId, Session>();
   readonly #all = new Set<Session>();
+  readonly #wanted: Wanted;
+  readonly #waiting = new Set<Waiting>();
+  #reviewer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#wanted = new Wanted(options.self);
   }
 
   /** The session to use with a peer, if there is one. */
@@ -79,22 +111,50 @@ export class Supervisor {
     return [...this.#current.values()];
   }
 
-  /** Exactly these peers are to be in session from now on. Sessions with others are closed. */
-  want(peers: Iterable<PeerId>): void {
-    const wanted = new Set(peers);
-    wanted.delete(this.#options.self);
-    for (const peer of wanted) {
-      if (this.#targets.has(peer)) continue;
-      const target: Target = { peer, failures: 0, lastSeen: performance.now() };
-      this.#targets.set(peer, target);
-      if (!this.#current.has(peer)) this.#later(target, this.#options.self < peer ? 0 : courtesyMs);
-    }
-    for (const [peer, target] of this.#targets) {
-      if (wanted.has(peer)) continue;
-      this.#targets.delete(peer);
-      this.#stop(target);
-      this.#current.get(peer)?.close();
-    }
+  /**
+   * These are the members from now on. With whom of them sessions are kept follows from the fabric's shape. Whoever does
+   * not belong any more has none from this moment on, whatever is under way on it or towards it.
+   * @param leaves those of them that pass no records on
+   */
+  want(members: Iterable<PeerId>, options: { leaves?: ReadonlySet<PeerId> } = {}): void {
+    if (this.#closed) return;
+    this.#wanted.set(members, options.leaves ?? new Set());
+    for (const session of this.#all) this.#closeIfGone(session);
+    clearInterval(this.#reviewer);
+    this.#reviewer = this.#wanted.isMesh ? undefined : setInterval(() => this.#review(), reviewMs);
+    this.#review();
+  }
+
+  /** Whether this peer tries to be in session with that one: only then does it say something that there is none. */
+  seeks(peer: PeerId): boolean {
+    return this.#targets.has(peer);
+  }
+
+  /** Keeps a session with a member, however often it is lost, until the returned function is called. */
+  hold(peer: PeerId): () => void {
+    const release = this.#wanted.hold(peer);
+    if (!this.#wanted.isMesh) this.#review();
+    return release;
+  }
+
+  /**
+   * The session with a member, made first where this peer keeps none. Throws `peer-offline` where the member does not
+   * answer (at once where it was sought in vain already), `cancelled`, `too-many`.
+   */
+  async reach(peer: PeerId, options: { timeoutMs: number; signal?: AbortSignal }): Promise<Session> {
+    const there = this.session(peer);
+    if (there) return there;
+    const known = this.#targets.get(peer);
+    const recently = known?.failedAt !== undefined && performance.now() - known.failedAt < refusedMs;
+    if (this.#closed || !this.#wanted.isMember(peer) || recently || (known && this.#wanted.lasts(peer)))
+      throw offline(peer);
+    if (this.#waiting.size >= maxWaiting)
+      throw new AlthingError('too-many', `${maxWaiting} calls wait for devices to answer already.`);
+    const timeoutMs = Math.min(options.timeoutMs, maxReachMs);
+    this.#wanted.ask(peer, performance.now() + timeoutMs);
+    this.#review();
+    this.kick(peer);
+    return this.#sessionWithin(peer, { ...options, timeoutMs });
   }
 
   /** Addresses given by a person, whose peers are not known yet: each is tried until a member answers there. */
@@ -144,6 +204,8 @@ export class Supervisor {
   /** Ends all sessions and attempts. */
   close(): void {
     this.#closed = true;
+    clearInterval(this.#reviewer);
+    for (const one of [...this.#waiting]) one.reject(offline(one.peer));
     for (const target of [...this.#targets.values(), ...this.#bootstrap]) {
       target.attempt?.close();
       this.#stop(target);
@@ -151,8 +213,87 @@ export class Supervisor {
     for (const session of this.#all) session.close();
   }
 
+  /** Begins and ends what the present need asks for. */
+  #review(): void {
+    const now = performance.now();
+    const wanted = this.#wanted.all(now, (peer) => this.#isAway(peer, now));
+    wanted.delete(this.#options.self);
+    for (const peer of wanted) {
+      if (this.#targets.has(peer)) continue;
+      const target: Target = { peer, failures: 0, lastSeen: now };
+      this.#targets.set(peer, target);
+      if (!this.#satisfied(target)) this.#later(target, this.#options.self < peer ? 0 : courtesyMs);
+    }
+    for (const [peer, target] of this.#targets) {
+      if (wanted.has(peer)) continue;
+      this.#targets.delete(peer);
+      if (!this.#wanted.isMember(peer)) target.attempt?.close();
+      this.#stop(target);
+    }
+    for (const session of this.#current.values()) {
+      this.#tellNeighbour(session);
+      if (this.#isIdle(session)) session.rest();
+    }
+  }
+
+  #tellNeighbour(session: Session): void {
+    if (this.#wanted.isMesh || this.#wanted.isNeighbour(session.peer)) this.#options.neighbour(session);
+  }
+
+  #isAway(peer: PeerId, now: number): boolean {
+    const target = this.#targets.get(peer);
+    if (!target || this.#current.has(peer)) return false;
+    return target.failures >= awayFailures || now - target.lastSeen > awayMs;
+  }
+
+  /** Whether this side would let the session go. */
+  #isIdle(session: Session, afterMs = restAfterMs): boolean {
+    return session.usable && !this.#targets.has(session.peer) && session.idleMs >= afterMs;
+  }
+
+  #closeIfGone(session: Session): boolean {
+    const { peer, visitor } = session;
+    if (visitor.kind !== 'member' || this.#options.gate.belongs(peer)) return false;
+    const error = new AlthingError('not-a-member', `${peer} belongs to the fabric no more.`);
+    session.close(error, { abrupt: true });
+    return true;
+  }
+
+  #sessionWithin(
+    peer: PeerId,
+    { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<Session> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        this.#waiting.delete(waiting);
+      };
+      const waiting: Waiting = {
+        peer,
+        resolve: (session) => {
+          settle();
+          resolve(session);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      const abort = (): void => waiting.reject(new AlthingError('cancelled', 'The caller gave up.'));
+      const timer = setTimeout(() => waiting.reject(offline(peer)), timeoutMs);
+      this.#waiting.add(waiting);
+      signal?.addEventListener('abort', abort, { once: true });
+      if (signal?.aborted) abort();
+    });
+  }
+
+  #waitingFor(peer: PeerId): Waiting[] {
+    return [...this.#waiting].filter((one) => one.peer === peer);
+  }
+
   #satisfied(target: Target): boolean {
-    return target.peer !== undefined && this.#current.has(target.peer);
+    return target.peer !== undefined && this.session(target.peer) !== undefined;
   }
 
   #stop(target: Target): void {
@@ -176,10 +317,10 @@ export class Supervisor {
       endpoints: () => (endpoint ? [endpoint] : endpointsOf(peer!)),
       dial,
       gate,
-      meant: (found) => (endpoint ? this.#targets.has(found) : found === peer),
+      meant: (found) => (endpoint ? this.#wanted.isMember(found) : found === peer),
     });
     target.attempt = attempt;
-    this.#chase(target, attempt);
+    if (!peer || this.#wanted.lasts(peer)) this.#chase(target, attempt);
     try {
       const frames = await attempt.result;
       if (target.attempt === attempt) this.#stop(target);
@@ -204,6 +345,8 @@ export class Supervisor {
 
   #failed(target: Target, error: AlthingError): void {
     target.failures += 1;
+    target.failedAt = performance.now();
+    if (target.peer) for (const one of this.#waitingFor(target.peer)) one.reject(offline(target.peer));
     const name = target.peer ?? target.endpoint?.host;
     this.#options.logger.debug({ peer: name, code: error.code, failures: target.failures }, error.message);
     const awayMs = performance.now() - target.lastSeen;
@@ -217,19 +360,20 @@ export class Supervisor {
     const peer = frames.channel.remote;
     const session = new Session(frames, this.#options.host, visitor);
     session.onClose = (ended, reason) => this.#ended(ended, reason);
+    session.onRetired = (retired) => this.#retired(retired);
+    session.onRest = (resting) => {
+      if (this.#isIdle(resting, restAfterMs / 2)) {
+        resting.retire({ tell: true });
+        this.#retired(resting);
+      }
+    };
     this.#all.add(session);
-    if (this.#closed) {
-      session.close();
-      return;
-    }
+    if (this.#closed) session.close();
+    // What the door checked may have ended since.
+    if (this.#closed || this.#closeIfGone(session) || !this.#hasRoom(session)) return;
     const existing = this.#current.get(peer);
-    const stays = existing?.usable && !this.#newWins(existing, session);
-    if (stays) session.retire();
-    else {
-      this.#current.set(peer, session);
-      existing?.retire();
-    }
-    this.#cutOffDraining(peer);
+    this.#settle(existing, session);
+    this.#cutOffOthers(peer);
     const target = this.#targets.get(peer);
     const wasAway = target !== undefined && target.failures > 0;
     if (target) {
@@ -238,18 +382,53 @@ export class Supervisor {
       target.lastSeen = performance.now();
     }
     this.#options.opened(session, existing === undefined);
+    this.#tellNeighbour(session);
     session.start();
+    for (const one of this.#waitingFor(peer)) one.resolve(session);
     // What kept this one away may have kept others away, too.
     if (wasAway) this.kick();
   }
 
-  /** A peer that opens session after session must not pile them up here by never letting one end. */
-  #cutOffDraining(peer: PeerId): void {
-    const draining = [...this.#all].filter((session) => session.peer === peer && !session.usable);
-    for (const session of draining.slice(0, -maxDraining)) session.close(undefined, { abrupt: true });
+  /**
+   * Which of two sessions stays is decided by the lower key alone and told: two who measure the time between them would
+   * not always agree. The other end goes over to the newer one meanwhile, and has both.
+   */
+  #settle(existing: Session | undefined, fresh: Session): void {
+    const decides = this.#options.self < fresh.peer;
+    const stays = existing?.usable && decides && !this.#newWins(existing, fresh);
+    if (!stays) this.#current.set(fresh.peer, fresh);
+    if (existing && decides) (stays ? fresh : existing).retire({ tell: true });
   }
 
-  /** Both ends must choose alike: young doubles by who dialled, otherwise the newer. */
+  /** A session is used no more: where there is another one with the peer, that is. */
+  #retired(session: Session): void {
+    const { peer } = session;
+    if (this.#current.get(peer) !== session) return;
+    const other = [...this.#all].findLast((one) => one.peer === peer && one.usable);
+    if (other) this.#current.set(peer, other);
+  }
+
+  /** Keeps those who come from being more than this peer can bear. */
+  #hasRoom(fresh: Session): boolean {
+    if (this.#targets.has(fresh.peer) || this.#current.has(fresh.peer)) return true;
+    const visiting = [...this.#current.values()].filter(({ peer }) => !this.#targets.has(peer));
+    if (visiting.length < maxVisiting) return true;
+    const idlest = visiting.reduce((most, one) => (one.idleMs > most.idleMs ? one : most));
+    const makesRoom = idlest.idleMs >= makesRoomAfterMs;
+    const error = new AlthingError('too-many', `${maxVisiting} others are in session with this peer.`);
+    (makesRoom ? idlest : fresh).close(error);
+    return makesRoom;
+  }
+
+  /** A peer that opens session after session must not pile them up here by never letting one end. */
+  #cutOffOthers(peer: PeerId): void {
+    const others = [...this.#all].filter((session) => session.peer === peer);
+    const current = this.#current.get(peer);
+    for (const session of others.filter((one) => one !== current).slice(0, -maxDraining))
+      session.close(undefined, { abrupt: true });
+  }
+
+  /** Young doubles by who dialled, otherwise the newer. */
   #newWins(existing: Session, fresh: Session): boolean {
     if (fresh.since - existing.since > doubleMs || existing.dialled === fresh.dialled) return true;
     return fresh.dialled === this.#options.self < fresh.peer;
@@ -258,6 +437,7 @@ export class Supervisor {
   #ended(session: Session, reason: AlthingError | undefined): void {
     this.#all.delete(session);
     const { peer } = session;
+    this.#retired(session);
     const last = this.#current.get(peer) === session;
     if (last) this.#current.delete(peer);
     this.#options.closed(session, last, reason);
@@ -267,3 +447,6 @@ export class Supervisor {
     this.#later(target, this.#options.self < peer ? 0 : courtesyMs);
   }
 }
+
+const offline = (peer: PeerId): AlthingError =>
+  new AlthingError('peer-offline', `${peer} cannot be reached at the moment.`);

@@ -128,6 +128,7 @@ export class FabricRun {
       random: Math.random,
       logger,
       opened: (session, first) => this.#opened(session, first),
+      neighbour: (session) => this.#link(session),
       closed: (session, last, reason) => this.#ended(session, last, reason),
       fruitless: () => options.discovery?.probe(),
     });
@@ -143,7 +144,7 @@ export class FabricRun {
     if (catchUpFirstMs === undefined) await this.publishCard();
     const caughtUp = catchUpFirstMs === undefined ? true : this.caughtUp(catchUpFirstMs);
     this.#announce();
-    this.supervisor.want(this.membership.members());
+    this.#want();
     this.supervisor.bootstrap(this.#options.bootstrap);
     this.#ticker = setInterval(() => this.#reconciler.tick(), tickMs);
     const here = await caughtUp;
@@ -188,7 +189,7 @@ export class FabricRun {
   /** Something was heard on the networks: if it is one of ours, it is dialled at once. */
   sighted(sighting: Sighting): void {
     for (const peer of this.membership.members())
-      if (peer !== this.#self && this.#addresses.isOf(sighting, peer)) this.supervisor.kick(peer);
+      if (this.supervisor.seeks(peer) && this.#addresses.isOf(sighting, peer)) this.supervisor.kick(peer);
   }
 
   /** The machine's networks have changed. */
@@ -243,23 +244,29 @@ export class FabricRun {
     const { logger, activity, sessionOpened } = this.#options;
     this.#lastSeen.set(peer, Date.now());
     if (session.dialled) void this.#remember(session);
-    // Guests hold no records.
-    if (this.membership.roleOf(peer) !== 'guest' && this.membership.roleOf(this.#self) !== 'guest') {
-      const link: SyncLink = {
-        peer,
-        send: (message) => {
-          if (!session.closed) session.sendSync(message);
-        },
-        fail: (error) => session.close(error, { abrupt: true }),
-      };
-      this.#links.set(session, link);
-      this.#reconciler.add(link);
-    }
     if (first) {
       logger.info({ peer, address: session.remoteAddress }, 'In session.');
       activity({ kind: 'session-up', peer });
     }
     sessionOpened(peer);
+  }
+
+  /** Keeps records equal over this session from now on, but with guests, who hold none. Idempotent. */
+  #link(session: Session): SyncLink | undefined {
+    const { peer } = session;
+    const known = this.#links.get(session);
+    if (known || session.closed || session.visitor.kind !== 'member') return known;
+    if (this.membership.roleOf(peer) === 'guest' || this.membership.roleOf(this.#self) === 'guest') return;
+    const link: SyncLink = {
+      peer,
+      send: (message) => {
+        if (!session.closed) session.sendSync(message);
+      },
+      fail: (error) => session.close(error, { abrupt: true }),
+    };
+    this.#links.set(session, link);
+    this.#reconciler.add(link);
+    return link;
   }
 
   #ended(session: Session, last: boolean, reason: AlthingError | undefined): void {
@@ -306,7 +313,8 @@ export class FabricRun {
   }
 
   async #sync(session: Session, message: SyncMessage): Promise<void> {
-    const link = this.#links.get(session);
+    // Above the size of a mesh the other side may take this peer for a neighbour that does not know it yet.
+    const link = this.#link(session);
     if (link) await this.#reconciler.handle(link, message);
   }
 
@@ -314,13 +322,19 @@ export class FabricRun {
     if (this.#closed) return;
     this.#reconciler.replicaChanged(change);
     if (change.membership) {
-      this.supervisor.want(this.membership.members());
+      this.#want();
       this.#confirm();
       void this.#keepMembership();
     }
     for (const record of change.records)
       if (record.collection === 'peer' && !change.own) this.supervisor.kick(record.authorId);
     this.#options.changed(change);
+  }
+
+  #want(): void {
+    const members = [...this.membership.members()];
+    const leaves = new Set(members.filter((peer) => this.membership.roleOf(peer) === 'guest'));
+    this.supervisor.want(members, { leaves });
   }
 
   #confirm(): void {

@@ -88,6 +88,10 @@ export class Membership implements Gatekeeper {
     this.#remember(peer, provisional);
   }
 
+  belongs(peer: PeerId): boolean {
+    return this.roleOf(peer) !== undefined;
+  }
+
   async admit(redemption: Redemption): Promise<readonly Uint8Array[]> {
     const { joiner } = redemption;
     if (this.roleOf(this.#replica.self) === 'guest')

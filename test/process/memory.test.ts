@@ -118,6 +118,7 @@ test('reconnects leave nothing behind, on neither side', async (t) => {
     fabric: new Uint8Array(32),
     proof: () => [],
     check: () => {},
+    belongs: () => true,
     admit: async () => [],
   };
   let opened = 0;
@@ -132,6 +133,7 @@ test('reconnects leave nothing behind, on neither side', async (t) => {
       endpointsOf: () => (endpoint ? [endpoint] : []),
       random: Math.random,
       logger: silentLogger,
+      neighbour: () => {},
       opened: (session) => {
         if (endpoint) return;
         opened += 1;
