@@ -2,24 +2,8 @@
  * Every command of the program with its arguments and options, as data.
  * Relies on nothing at load time: each command's own file is read only when that command runs.
  */
-import type { RunCommand } from './command.ts';
-
-/** An option as help shows it: `--name <name>`, `--no-mdns`. */
-export interface OptionSpec {
-  readonly flags: string;
-  readonly summary: string;
-  /** May be given several times. */
-  readonly many?: true;
-}
-
-/** A command. `name` holds a blank where it is a command of a command. */
-export interface CommandSpec {
-  readonly name: string;
-  readonly args: readonly (readonly [argument: string, summary: string])[];
-  readonly summary: string;
-  readonly options: readonly OptionSpec[];
-  readonly load: () => Promise<{ run: RunCommand }>;
-}
+import type { CommandSpec, OptionSpec } from './command-spec.ts';
+import { governanceCommands } from './governance-commands.ts';
 
 /** Taken by every command. */
 export const commonOptions: readonly OptionSpec[] = [
@@ -93,6 +77,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: '--role <role>', summary: 'member or guest (default: member)' },
       { flags: '--uses <n>', summary: 'how many devices may join by it (default: 1)' },
       { flags: '--expires <duration>', summary: 'how long it lasts: 90s, 30m, 12h, 1d (default: 1d)' },
+      { flags: '--replaces <peer>', summary: 'who joins by it takes the place of this peer' },
     ],
     load: () => import('./invite.ts'),
   },
@@ -110,6 +95,7 @@ export const commands: readonly CommandSpec[] = [
     options: [],
     load: () => import('./peers.ts'),
   },
+  ...governanceCommands,
   {
     name: 'things',
     args: [['[query]', 'text found in id, title or type']],

@@ -23,6 +23,18 @@ export interface OptionValues {
   readonly type?: string;
   readonly wait?: boolean;
   readonly once?: boolean;
+  readonly all?: boolean;
+  readonly ops?: string;
+  readonly affordances?: string;
+  readonly from?: string;
+  readonly for?: string;
+  readonly off?: boolean;
+  readonly before?: string;
+  readonly with?: string;
+  readonly replaces?: string;
+  readonly keep?: readonly string[];
+  readonly revoke?: readonly string[];
+  readonly yes?: boolean;
 }
 
 /** One call of a command. */

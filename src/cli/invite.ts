@@ -18,7 +18,7 @@ export const run: RunCommand = async ({ home, options, out }) => {
   out.note(`For ${devices}, as ${invite.role}, until ${invite.expires}. There: althing join TICKET`);
 };
 
-const requestOf = ({ role, uses, expires }: OptionValues): InviteRequest => {
+const requestOf = ({ role, uses, expires, replaces }: OptionValues): InviteRequest => {
   if (role !== undefined && role !== 'member' && role !== 'guest')
     throw new AlthingError('bad-option', `--role is member or guest, not "${role}".`);
   const count = uses === undefined ? undefined : Number(uses);
@@ -27,6 +27,7 @@ const requestOf = ({ role, uses, expires }: OptionValues): InviteRequest => {
   return {
     ...(role !== undefined && { role }),
     ...(count !== undefined && { uses: count }),
+    ...(replaces !== undefined && { replaces }),
     ...(expires !== undefined && { expiresMs: parseDurationMs(expires, '--expires') }),
   };
 };

@@ -5,7 +5,7 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { AlthingError } from '../core/errors.ts';
 import type { OptionValues } from './command.ts';
-import type { OptionSpec } from './command-table.ts';
+import type { OptionSpec } from './command-spec.ts';
 
 /**
  * The options in `argv`, whose only other argument is the command's name.

@@ -23,5 +23,10 @@ export const run: RunCommand = async ({ home, out }) => {
       ]),
     ),
   );
-  if (peers.length === 1) out.note('No other member yet. Let another device join: althing invite');
+  const { gone } = await client.self();
+  if (gone)
+    out.note(
+      `This device is out of the fabric (${gone.how} at ${gone.at} by ${gone.by}). To join again: althing leave, then althing join TICKET`,
+    );
+  else if (peers.length === 1) out.note('No other member yet. Let another device join: althing invite');
 };

@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { AlthingError } from '../core/errors.ts';
 import type { OptionValues } from './command.ts';
-import { type CommandSpec, commands, commonOptions, type OptionSpec } from './command-table.ts';
+import type { CommandSpec, OptionSpec } from './command-spec.ts';
+import { commands, commonOptions } from './command-table.ts';
 
 /** Runs a command that was found in the table. */
 export type Dispatch = (spec: CommandSpec, args: readonly string[], options: OptionValues) => Promise<void>;

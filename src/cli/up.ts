@@ -23,7 +23,8 @@ export const run: RunCommand = async ({ home, options, out }) => {
   if (options.listen !== undefined) parseHostPort(options.listen, '--listen');
   for (const address of options.bootstrap ?? []) parseHostPort(address, '--bootstrap');
   const logger = await createLogger(out);
-  const interrupted = interruption();
+  const left = new AbortController();
+  const interrupted = AbortSignal.any([interruption(), left.signal]);
   interrupted.addEventListener('abort', () => forceStopLater(logger));
 
   // Ended from the last to the first. The peer comes before the adapters: their Things are then out of reach for a
@@ -38,6 +39,7 @@ export const run: RunCommand = async ({ home, options, out }) => {
   const gateway = await startGateway(peer, {
     socketPath: homePaths(home).gatewaySocket,
     logger,
+    onLeft: () => left.abort(),
     ...(http && { http: { host: http.host || '127.0.0.1', port: http.port } }),
   });
   running.defer(() => gateway.close());

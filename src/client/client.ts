@@ -19,6 +19,7 @@ import { AlthingError, type ErrorCode, isErrorCode } from '../core/errors.ts';
 import type { ActionStatus } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { parseJson, readBytes } from './answer.ts';
+import { GovernanceClient } from './governance-client.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 import { type StreamOptions, type ValueStream, valueStream } from './value-stream.ts';
 
@@ -218,6 +219,11 @@ export class GatewayClient {
   /** The recovery words, once. Throws `recovery-shown`. */
   async recoveryWords(options?: RequestOptions): Promise<string> {
     return ((await this.#send('POST', '/recovery', undefined, options)) as { words: string }).words;
+  }
+
+  /** Members, roles, invites, grants, revocation, recovery. */
+  get governance(): GovernanceClient {
+    return new GovernanceClient((method, path, body) => this.#exchange(method, path, {}, body));
   }
 
   async #get<T>(path: string, query: Query, options: RequestOptions = {}): Promise<T> {

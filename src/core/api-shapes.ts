@@ -2,6 +2,7 @@
  * The JSON shapes that the gateway answers with and that `--json` prints, beside the W3C's own.
  * Relies on ids alone; the gateway writes them, the client reads them.
  */
+import type { DepartureInfo } from './governance-shapes.ts';
 import type { PeerId } from './ids.ts';
 
 /** A member's role in the fabric. */
@@ -37,6 +38,8 @@ export interface SelfInfo {
   fabric: string;
   fabricName: string;
   role: Role;
+  /** Set where this peer is out of the fabric for good. */
+  gone: DepartureInfo | null;
   version: string;
   /** `host:port` it listens on. */
   listen: string[];
@@ -58,6 +61,8 @@ export interface InviteRequest {
   role?: 'member' | 'guest';
   uses?: number;
   expiresMs?: number;
+  /** A peer, by name or id, whose place the joiner takes; for one use, as a member. */
+  replaces?: string;
 }
 
 /** `POST /join`. */
@@ -92,6 +97,7 @@ export interface Activity {
     | 'thing-exposed'
     | 'thing-gone'
     | 'member-joined'
+    | 'membership-ended'
     | 'script-failed';
   /** The other peer, where there is one. */
   peer?: PeerId;

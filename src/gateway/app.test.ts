@@ -12,6 +12,7 @@ test('a request that does not come to its end is cut off', async (t) => {
     peer: new FakePeer(),
     streams: new EventStreams(),
     logger: silentLogger,
+    left: () => {},
     address: { socket: '', http: null },
   };
   const soon = { requestTimeout: 100, headersTimeout: 50, connectionsCheckingInterval: 10 };

@@ -9,6 +9,7 @@ import { AlthingError } from '../core/errors.ts';
 import { checkHost, checkOrigin, scopeOfToken } from './auth.ts';
 import { directoryRoutes } from './directory-routes.ts';
 import { fabricRoutes } from './fabric-routes.ts';
+import { memberRoutes } from './member-routes.ts';
 import { problemResponse, unknownPath } from './problem.ts';
 import { failure, type Gateway, type GatewayEnv, mountRoutes, type Route, type Via } from './routes.ts';
 import { thingRoutes } from './thing-routes.ts';
@@ -18,6 +19,7 @@ export const gatewayRoutes = (gateway: Gateway): Route[] => [
   ...directoryRoutes(gateway),
   ...thingRoutes(gateway),
   ...fabricRoutes(gateway),
+  ...memberRoutes(gateway),
 ];
 
 /** How long a request may take to come in, and how often that is looked at. */

@@ -14,6 +14,7 @@ import {
   strictObject,
   string,
 } from 'valibot';
+import { json } from './json-answer.ts';
 import { readObject } from './request-input.ts';
 import type { Gateway, GatewayContext, Route } from './routes.ts';
 import { headOfStream } from './thing-streams.ts';
@@ -23,6 +24,7 @@ const inviteBody = strictObject({
   role: optional(picklist(['member', 'guest'])),
   uses: optional(positive),
   expiresMs: optional(positive),
+  replaces: optional(pipe(string(), nonEmpty(), maxLength(256))),
 });
 const joinBody = strictObject({
   ticket: pipe(string(), nonEmpty(), maxLength(64 * 1024)),
@@ -36,11 +38,12 @@ export const fabricRoutes = (gateway: Gateway): Route[] => {
   const { peer } = gateway;
 
   const invite = async (c: GatewayContext): Promise<Response> => {
-    const { role, uses, expiresMs } = await readObject(c, inviteBody);
+    const { role, uses, expiresMs, replaces } = await readObject(c, inviteBody);
     const info = await peer.invite({
       ...(role && { role }),
       ...(uses && { uses }),
       ...(expiresMs && { expiresMs }),
+      ...(replaces && { replaces }),
     });
     return json(info, 201);
   };
@@ -98,9 +101,3 @@ export const fabricRoutes = (gateway: Gateway): Route[] => {
     { method: 'get', path: '/openapi.json', scope: 'read', handle: openapi },
   ];
 };
-
-const json = (value: unknown, status = 200): Response =>
-  new Response(JSON.stringify(value), {
-    status,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-  });

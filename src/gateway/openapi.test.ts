@@ -10,6 +10,7 @@ const routes = gatewayRoutes({
   peer: new FakePeer(),
   streams: new EventStreams(),
   logger: silentLogger,
+  left: () => {},
   address: { socket: '', http: null },
 });
 const document = openApi('1.2.3') as {

@@ -2,9 +2,25 @@
  * The gateway's description in OpenAPI 3.1: every path, what it takes, what it answers.
  * Relies on nothing; a test holds it against the routes that are mounted. Loaded when it is asked for.
  */
-import type { Scope } from '../core/api-shapes.ts';
-
-type Json = Record<string, unknown>;
+import { memberPaths, memberSchemas } from './openapi-members.ts';
+import {
+  body,
+  created,
+  empty,
+  events,
+  inPath,
+  inQuery,
+  type Json,
+  listOf,
+  object,
+  ok,
+  operation,
+  ref,
+  role,
+  text,
+  textOrNull,
+  time,
+} from './openapi-parts.ts';
 
 /** The OpenAPI 3.1 document of a gateway of this version. */
 export const openApi = (version: string): Json => ({
@@ -30,48 +46,6 @@ export const openApi = (version: string): Json => ({
       },
     },
   },
-});
-
-const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-const text: Json = { type: 'string' };
-const listOf = (items: Json): Json => ({ type: 'array', items });
-const inPath = (name: string, description: string): Json => ({
-  name,
-  in: 'path',
-  required: true,
-  description,
-  schema: text,
-});
-const inQuery = (name: string, description: string, schema: Json = text): Json => ({
-  name,
-  in: 'query',
-  description,
-  schema,
-});
-
-const body = (schema: Json, required = true): Json => ({
-  required,
-  content: { 'application/json': { schema } },
-});
-const ok = (description: string, schema: Json, type = 'application/json'): Json => ({
-  200: { description, content: { [type]: { schema } } },
-});
-const created = (description: string, schema: Json): Json => ({
-  201: { description, content: { 'application/json': { schema } } },
-});
-const empty = (description: string): Json => ({ 204: { description } });
-const events = (description: string): Json => ({
-  200: {
-    description: `${description} Messages of type "althing:problem" carry problem details instead of a value: after "values-missed" the stream goes on, after any other it ends.`,
-    content: { 'text/event-stream': { schema: text } },
-  },
-});
-
-const operation = (scope: Scope, summary: string, responses: Json, more: Json = {}): Json => ({
-  summary,
-  description: `Needs a token of scope "${scope}".`,
-  responses: { ...responses, default: { $ref: '#/components/responses/Problem' } },
-  ...more,
 });
 
 const thing = inPath('id', "The Thing's id");
@@ -194,6 +168,7 @@ const paths: Json = {
   '/peer': { get: operation('read', 'The answering peer', ok('The peer', ref('SelfInfo'))) },
   '/peers': { get: operation('read', 'The members of the fabric', ok('Members', listOf(ref('PeerInfo')))) },
   '/invites': {
+    get: operation('manage', 'Invites that still let somebody in', ok('Invites', listOf(ref('InviteEntry')))),
     post: operation('manage', 'Make an invite', created('The ticket', ref('InviteInfo')), {
       requestBody: body(ref('InviteRequest'), false),
     }),
@@ -232,20 +207,13 @@ const paths: Json = {
       },
     }),
   },
+  ...memberPaths,
   '/activity': { get: operation('read', 'What the peer does and sees', events('An Activity each.')) },
   '/openapi.json': { get: operation('read', 'This description', ok('OpenAPI 3.1', { type: 'object' })) },
 };
 
-const object = (properties: Record<string, Json>, optional: string[] = []): Json => ({
-  type: 'object',
-  properties,
-  required: Object.keys(properties).filter((name) => !optional.includes(name)),
-});
-const time: Json = { type: 'string', format: 'date-time' };
-const role: Json = { enum: ['admin', 'member', 'guest'] };
-const textOrNull: Json = { type: ['string', 'null'] };
-
 const schemas: Json = {
+  ...memberSchemas,
   Problem: object(
     {
       type: text,
@@ -277,6 +245,7 @@ const schemas: Json = {
     fabric: text,
     fabricName: text,
     role,
+    gone: { oneOf: [ref('Departure'), { type: 'null' }] },
     version: text,
     listen: listOf(text),
     gateway: object({ socket: text, http: textOrNull }),
@@ -295,8 +264,9 @@ const schemas: Json = {
       role: { enum: ['member', 'guest'] },
       uses: { type: 'integer', minimum: 1 },
       expiresMs: { type: 'integer', minimum: 1 },
+      replaces: text,
     },
-    ['role', 'uses', 'expiresMs'],
+    ['role', 'uses', 'expiresMs', 'replaces'],
   ),
   InviteInfo: object({ ticket: text, id: text, role, uses: { type: 'integer' }, expires: time }),
   JoinInfo: object({ peer: text, fabric: text, role }),

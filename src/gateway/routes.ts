@@ -27,6 +27,8 @@ export interface Gateway {
   readonly peer: PeerApi;
   readonly streams: EventStreams;
   readonly logger: Logger;
+  /** Called when the peer has left its fabric and whoever asked for that has the answer. */
+  readonly left: () => void;
   /** Where this gateway is reached: its socket's path, and its URL where it listens on TCP. */
   readonly address: { readonly socket: string; http: string | null };
 }

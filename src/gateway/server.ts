@@ -18,6 +18,8 @@ export interface GatewayOptions {
   /** Listens on TCP too; port 0 takes a free one. Only bearer tokens get in there. */
   readonly http?: { readonly host: string; readonly port: number };
   readonly logger: Logger;
+  /** The peer has left its fabric and is stopped: the program that runs it ends, and closes the gateway. */
+  readonly onLeft?: () => void;
   readonly sse?: Partial<SseLimits>;
 }
 
@@ -37,7 +39,8 @@ export const startGateway = async (peer: PeerApi, options: GatewayOptions): Prom
   const logger = options.logger.child({ part: 'gateway' });
   const address = { socket: options.socketPath, http: null as string | null };
   const streams = new EventStreams({ ...defaultSseLimits, ...options.sse });
-  const gateway: Gateway = { peer, streams, logger, address };
+  const left = options.onLeft ?? (() => {});
+  const gateway: Gateway = { peer, streams, logger, left, address };
   const http = lazyHttp(gateway, options.http?.host);
   const doors: Door[] = [];
   const serve = (via: Via): Server => {

@@ -19,6 +19,8 @@ const gate: Gatekeeper = {
   proof: () => [],
   check: () => {},
   belongs: () => true,
+  farewell: () => [],
+  dismissed: () => {},
   admit: async () => [],
 };
 const at = (host: string): Endpoint => ({ host, port: 7421 });

@@ -20,6 +20,8 @@ const gate: Gatekeeper = {
   proof: () => [],
   check: () => {},
   belongs: () => true,
+  farewell: () => [],
+  dismissed: () => {},
   admit: async () => [],
 };
 const longestDelayMs = 150;

@@ -41,6 +41,10 @@ export interface Gatekeeper {
   check(peer: PeerId, proof: readonly Uint8Array[]): void;
   /** Whether a peer that was let in belongs still, by all that is known now. */
   belongs(peer: PeerId): boolean;
+  /** Raw records that show that a peer is out for good, for it to see; none where that is not so. */
+  farewell(peer: PeerId): readonly Uint8Array[];
+  /** Another peer refused this one as being out for good, and showed these records for it. */
+  dismissed(records: readonly Uint8Array[]): void;
   /** Admits a stranger durably; the raw records that prove it. Throws the invite codes. */
   admit(redemption: Redemption): Promise<readonly Uint8Array[]>;
 }
@@ -71,12 +75,18 @@ const redeemSchema = v.tuple([
   v.optional(v.pipe(v.array(v.instance(Uint8Array)), v.maxLength(maxTicketRecords)), []),
 ]);
 const admittedSchema = v.tuple([v.literal(frameType.admitted), proofSchema]);
-const refusalSchema = v.tuple([v.literal(frameType.refusal), v.string(), v.string()]);
+const refusalSchema = v.tuple([
+  v.literal(frameType.refusal),
+  v.string(),
+  v.string(),
+  v.optional(proofSchema, []),
+]);
 
 /** The dialler's part. Call it only with a channel to a key that was meant. Throws what the other side refused with. */
 export const greet = async (frames: FrameChannel, gate: Gatekeeper): Promise<void> => {
   frames.send([frameType.hello, protocolVersions, gate.fabric, gate.proof(), features]);
-  const [, version, proof] = parse(welcomeSchema, await answerOf(frames), frames);
+  const answer = await answerOf(frames, (records) => gate.dismissed(records));
+  const [, version, proof] = parse(welcomeSchema, answer, frames);
   if (version < protocolVersions[0] || version > protocolVersions[1])
     throw new AlthingError(
       'version-unsupported',
@@ -123,7 +133,8 @@ export const answerDoor = async (frames: FrameChannel, gate: Gatekeeper): Promis
     const refusal = toAlthingError(error);
     // Our own faults are nobody else's business.
     const said = refusal.code === 'internal' ? 'The peer could not answer.' : refusal.message;
-    frames.send([frameType.refusal, refusal.code, said]);
+    const shown = refusal.code === 'revoked' ? gate.farewell(frames.channel.remote) : [];
+    frames.send([frameType.refusal, refusal.code, said, ...(shown.length > 0 ? [shown] : [])]);
     frames.close(refusal);
     throw refusal;
   }
@@ -144,10 +155,14 @@ const checkFabric = (fabric: Uint8Array, gate: Gatekeeper): void => {
 };
 
 /** The other side's answer; its refusal is thrown as the error that it names. */
-const answerOf = async (frames: FrameChannel): Promise<Frame> => {
+const answerOf = async (
+  frames: FrameChannel,
+  dismissed: (records: readonly Uint8Array[]) => void = () => {},
+): Promise<Frame> => {
   const frame = await nextFrame(frames, handshakeTimeoutMs);
   if (frame[0] !== frameType.refusal) return frame;
-  const [, code, message] = parse(refusalSchema, frame, frames);
+  const [, code, message, records] = parse(refusalSchema, frame, frames);
+  if (code === 'revoked' && records.length > 0) dismissed(records);
   throw new AlthingError(isErrorCode(code) ? code : 'protocol-error', message.slice(0, 500));
 };
 

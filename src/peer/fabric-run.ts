@@ -7,6 +7,7 @@ import type { Activity } from '../core/api-shapes.ts';
 import { HybridClock } from '../core/clock.ts';
 import type { Crypto, Signer } from '../core/crypto.ts';
 import { type AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
+import type { DepartureInfo } from '../core/governance-shapes.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Fabric } from '../fabric/genesis.ts';
@@ -26,6 +27,7 @@ import { hmacSha256 } from '../store/node-crypto.ts';
 import type { ThingServer } from '../thing/operations.ts';
 import { Addresses, ownAddresses } from './addresses.ts';
 import { Directory } from './directory.ts';
+import { endedText } from './ended-text.ts';
 import { sightingTag } from './join.ts';
 import type { KeptMembership } from './kept-membership.ts';
 import { Membership } from './membership.ts';
@@ -54,6 +56,8 @@ export interface FabricRunOptions {
 }
 
 const tickMs = 1000;
+/** The note that holds the records by which another peer showed this one that it is out. */
+const dismissalNote = 'dismissal';
 /** Enough ways back into a fabric, and small enough to be written whenever one changes. */
 const maxKeptPeers = 16;
 
@@ -73,6 +77,7 @@ export class FabricRun {
   readonly #lastSeen = new Map<PeerId, number>();
   #ticker: NodeJS.Timeout | undefined;
   #published = '';
+  #isOut = false;
   #closed = false;
 
   constructor(options: FabricRunOptions) {
@@ -98,6 +103,8 @@ export class FabricRun {
       crypto,
       now: Date.now,
       storedProof: options.storedProof,
+      dismissal: rawList(options.notes.get(dismissalNote)),
+      dismissed: (records) => void this.#dismissed(records),
       admitted: (peer, role) => options.activity({ kind: 'member-joined', peer, message: role }),
     });
     this.directory = new Directory(this.replica);
@@ -146,6 +153,7 @@ export class FabricRun {
     this.#announce();
     this.#want();
     this.supervisor.bootstrap(this.#options.bootstrap);
+    this.#checkDeparture();
     this.#ticker = setInterval(() => this.#reconciler.tick(), tickMs);
     const here = await caughtUp;
     await this.publishCard();
@@ -174,6 +182,11 @@ export class FabricRun {
         if (this.replica.authority.members.has(this.#self)) done(true);
       };
     });
+  }
+
+  /** How this peer came to be out of the fabric; undefined while it is not. */
+  get departure(): DepartureInfo | undefined {
+    return this.membership.departure;
   }
 
   /** When a peer was last in session, milliseconds since 1970; undefined where never in this run. */
@@ -269,6 +282,39 @@ export class FabricRun {
     return link;
   }
 
+  /** A member may have become a guest meanwhile: the supervisor tells of new neighbours, not of this. */
+  #unlinkGuests(): void {
+    const isGuest = (peer: PeerId): boolean => this.membership.roleOf(peer) === 'guest';
+    for (const [session, link] of this.#links) {
+      if (!isGuest(this.#self) && !isGuest(session.peer)) continue;
+      this.#links.delete(session);
+      this.#reconciler.remove(link);
+    }
+  }
+
+  async #dismissed(records: readonly Uint8Array[]): Promise<void> {
+    this.#checkDeparture();
+    try {
+      await this.#options.notes.set(dismissalNote, records);
+    } catch (error) {
+      // The next member that is dialled shows it again.
+      if (!isDiskFailure(error)) this.#options.logger.warn({ err: error }, 'A dismissal could not be kept.');
+    }
+  }
+
+  /** One that is out says so, and leaves the others alone. */
+  #checkDeparture(): void {
+    const { departure } = this;
+    if (!departure || this.#isOut) return;
+    this.#isOut = true;
+    const { logger, activity } = this.#options;
+    const text = endedText(this.fabric, departure);
+    if (departure.how === 'left') logger.info({ ...departure }, text);
+    else logger.warn({ ...departure }, text);
+    activity({ kind: 'membership-ended', peer: departure.by, message: text });
+    this.supervisor.close();
+  }
+
   #ended(session: Session, last: boolean, reason: AlthingError | undefined): void {
     const { peer } = session;
     const link = this.#links.get(session);
@@ -323,6 +369,8 @@ export class FabricRun {
     this.#reconciler.replicaChanged(change);
     if (change.membership) {
       this.#want();
+      this.#unlinkGuests();
+      this.#checkDeparture();
       this.#confirm();
       void this.#keepMembership();
     }
@@ -344,3 +392,6 @@ export class FabricRun {
     });
   }
 }
+
+const rawList = (value: unknown): Uint8Array[] =>
+  Array.isArray(value) ? value.filter((raw) => raw instanceof Uint8Array) : [];

@@ -16,6 +16,7 @@ const inviteAt = (lab: ReplicaLab, peer: LabPeer, request: Parameters<typeof cre
     crypto: nodeCrypto,
     now: lab.clock.now,
     addressesOf: (of) => [`${of.slice(-4)}.local:7421`],
+    peerNamed: (name) => name,
     online: () => [1, 2, 3, 4].map(peerId),
   });
 

@@ -20,11 +20,13 @@ export interface InviteOptions {
   readonly crypto: Crypto;
   readonly now: () => number;
   readonly addressesOf: (peer: PeerId) => readonly string[];
+  /** The peer that a name or id means. Throws `peer-unknown`, `name-ambiguous`. */
+  readonly peerNamed: (name: string) => PeerId;
   /** Peers in session: a ticket names some of them beside this one. */
   readonly online: () => readonly PeerId[];
 }
 
-/** Makes an invite (default: one member, one day). Throws `not-admin`, `bad-input`, the store's codes. */
+/** Makes an invite (default: one member, one day). Throws `not-admin`, `bad-input`, `peer-unknown`, the store's codes. */
 export const createInvite = async (request: InviteRequest, options: InviteOptions): Promise<InviteInfo> => {
   const { replica, crypto, now } = options;
   const { role = 'member', uses = 1, expiresMs = dayMs } = request;
@@ -37,13 +39,22 @@ export const createInvite = async (request: InviteRequest, options: InviteOption
   const self = replica.authority.members.get(replica.self);
   if (self?.role !== 'admin')
     throw new AlthingError('not-admin', 'Only an admin of the fabric makes invites, and this peer is none.');
+  const replaced = request.replaces === undefined ? undefined : options.peerNamed(request.replaces);
+  if (replaced !== undefined) checkReplaceable(replaced, role, uses, replica);
 
   const seed = crypto.randomBytes(32);
   const invite = crypto.signer(seed).publicKey;
   const id = peerIdOf(invite);
   const expires = now() + expiresMs;
   const [record] = await replica.write(() => [
-    { collection: 'member', key: id, value: { type: 'invite', invite, role, uses, expires } },
+    {
+      collection: 'member',
+      key: id,
+      value: {
+        ...{ type: 'invite', invite, role, uses, expires },
+        ...(replaced !== undefined && { replaces: publicKeyOf(replaced) }),
+      },
+    },
   ]);
   const named = [replica.self, ...options.online()].slice(0, ticketPeers);
   const ticket = encodeTicket(
@@ -60,4 +71,16 @@ export const createInvite = async (request: InviteRequest, options: InviteOption
     crypto,
   );
   return { ticket, id, role, uses, expires: new Date(expires).toISOString() };
+};
+
+const checkReplaceable = (old: PeerId, role: string, uses: number, { authority }: Replica): void => {
+  if (role !== 'member' || uses !== 1)
+    throw new AlthingError('bad-input', 'One member takes the place of another: one use, role member.');
+  if (authority.admins.has(old))
+    throw new AlthingError(
+      'bad-input',
+      `${old} is an admin, whom no single admin replaces: first althing role ${old} member, or the 24 words: althing recover.`,
+    );
+  if (authority.speakerOf(old) !== old)
+    throw new AlthingError('bad-input', `${authority.speakerOf(old)} took the place of ${old} already.`);
 };

@@ -13,6 +13,8 @@ const door = (lab: ReplicaLab, peer: LabPeer, storedProof: readonly Uint8Array[]
     crypto: nodeCrypto,
     now: lab.clock.now,
     storedProof,
+    dismissal: [],
+    dismissed: () => {},
     admitted: (joiner, role) => admitted.push(`${joiner} ${role}`),
   });
   return { membership, admitted };

@@ -3,9 +3,10 @@
  * Relies on the replica for what is known and on `fabric/` for what follows from it.
  */
 import type { Role } from '../core/api-shapes.ts';
-import { toHex } from '../core/bytes.ts';
+import { equalBytes, toHex } from '../core/bytes.ts';
 import type { Crypto } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
+import type { DepartureInfo } from '../core/governance-shapes.ts';
 import { type PeerId, peerIdOf, publicKeyOf } from '../core/ids.ts';
 import { type Authority, computeAuthority } from '../fabric/authority.ts';
 import { verifyJoinProof } from '../fabric/control.ts';
@@ -13,6 +14,10 @@ import type { Member } from '../fabric/members.ts';
 import type { Gatekeeper, Redemption } from '../net/handshake.ts';
 import { openRecord, type SignedRecord } from '../replica/record.ts';
 import type { Draft, Replica } from '../replica/replica.ts';
+import { departureProof } from './departure-proof.ts';
+import { departureOf } from './member-list.ts';
+import { revocationDraft } from './revocation-draft.ts';
+import { strandedMembers } from './stranded.ts';
 
 /** Peers that proved themselves by records which have not arrived here yet. */
 const maxProvisional = 256;
@@ -22,6 +27,10 @@ export interface MembershipOptions {
   readonly now: () => number;
   /** Raw records that prove this peer, for the time before its replica holds them. */
   readonly storedProof: readonly Uint8Array[];
+  /** Raw records by which another peer showed this one that it is out; none where none did. */
+  readonly dismissal: readonly Uint8Array[];
+  /** Another peer showed by these records that this one is out. */
+  readonly dismissed: (records: readonly Uint8Array[]) => void;
   /** A stranger was let in here. */
   readonly admitted: (peer: PeerId, role: Role) => void;
 }
@@ -39,17 +48,41 @@ export class Membership implements Gatekeeper {
   readonly #options: MembershipOptions;
   readonly #provisional = new Map<PeerId, Provisional>();
   #confirming = false;
+  #dismissal: DepartureInfo | undefined;
 
   constructor(replica: Replica, options: MembershipOptions) {
     this.#replica = replica;
     this.#options = options;
     const { self, authority } = replica;
+    this.#dismissal = this.#departureBy(options.dismissal);
     if (authority.members.has(self) || options.storedProof.length === 0) return;
     this.#provisional.set(self, this.#judge(self, this.#open(options.storedProof)));
   }
 
   get fabric(): Uint8Array {
     return this.#replica.fabric.id;
+  }
+
+  /** How this peer came to be out for good, by its records or by what another has shown it. */
+  get departure(): DepartureInfo | undefined {
+    const { self, authority } = this.#replica;
+    return departureOf(self, authority) ?? this.#dismissal;
+  }
+
+  farewell(peer: PeerId): readonly Uint8Array[] {
+    const { authority, control } = this.#replica;
+    return authority.gone.has(peer) ? departureProof(peer, authority, control) : [];
+  }
+
+  dismissed(records: readonly Uint8Array[]): void {
+    const departure = this.#departureBy(records);
+    if (!departure || this.departure) return;
+    this.#dismissal = departure;
+    this.#options.dismissed(records);
+  }
+
+  #departureBy(records: readonly Uint8Array[]): DepartureInfo | undefined {
+    return departureOf(this.#replica.self, this.#authorityWith(this.#open(records)));
   }
 
   /** A peer's role by what is known or was proven to us; undefined for strangers. */
@@ -81,8 +114,11 @@ export class Membership implements Gatekeeper {
   }
 
   check(peer: PeerId, proof: readonly Uint8Array[]): void {
-    if (this.#replica.authority.members.has(peer)) return;
+    const { authority } = this.#replica;
+    if (authority.members.has(peer)) return;
     const provisional = this.#judge(peer, this.#open(proof));
+    if (provisional.role === undefined && authority.gone.has(peer))
+      throw new AlthingError('revoked', `${peer} is out of this fabric for good, and so is its key.`);
     if (provisional.role === undefined)
       throw new AlthingError('not-a-member', `${peer} could not prove that it belongs to this fabric.`);
     this.#remember(peer, provisional);
@@ -107,16 +143,20 @@ export class Membership implements Gatekeeper {
     return rawOf(member.proof);
   }
 
-  /** An admin's peer confirms the admissions that stand, so that nothing later displaces them. Call on every change. */
+  /**
+   * An admin's peer confirms the admissions that stand, so that nothing later displaces them, and puts out those whom an
+   * admin let in after the cut that put him out. Call on every change.
+   */
   async confirm(): Promise<void> {
     const { authority, self } = this.#replica;
     if (this.#confirming || authority.members.get(self)?.role !== 'admin') return;
-    if (authority.unconfirmed.length === 0) return;
+    if (authority.unconfirmed.length === 0 && strandedMembers(this.#replica).length === 0) return;
     this.#confirming = true;
     try {
-      await this.#replica.write(() =>
-        this.#replica.authority.unconfirmed.flatMap((member) => this.#confirmation(member)),
-      );
+      await this.#replica.write(() => [
+        ...this.#replica.authority.unconfirmed.flatMap((member) => this.#confirmation(member)),
+        ...strandedMembers(this.#replica).map((peer) => revocationDraft('peer', peer)),
+      ]);
     } finally {
       this.#confirming = false;
     }
@@ -146,7 +186,17 @@ export class Membership implements Gatekeeper {
   #admission({ invite, joiner, proof }: Redemption, authority: Authority): Draft[] {
     const { fabric } = this.#replica;
     if (authority.members.has(joiner)) return [];
+    if (authority.gone.has(joiner))
+      throw new AlthingError(
+        'revoked',
+        `The key ${joiner} is out of this fabric for good. Take a new one there (althing leave), and join with a new invite.`,
+      );
     const standing = authority.invites.get(toHex(invite));
+    if (!standing && this.#wasMade(invite))
+      throw new AlthingError(
+        'invite-revoked',
+        'This invite was ended, or whoever came by it was put out: ask an admin for a new one.',
+      );
     if (!standing)
       throw new AlthingError(
         'invite-unknown',
@@ -164,6 +214,13 @@ export class Membership implements Gatekeeper {
     if (standing.used >= standing.invite.uses)
       throw new AlthingError('invite-used-up', `All ${standing.invite.uses} uses of the invite are taken.`);
     return [{ collection: 'member', key: joiner, value: { type: 'admission', ...claim } }];
+  }
+
+  /** Whether there ever was an invite with this key. */
+  #wasMade(invite: Uint8Array): boolean {
+    return this.#replica.control.some(
+      ({ statement }) => statement?.type === 'invite' && equalBytes(statement.invite, invite),
+    );
   }
 
   #open(proof: readonly Uint8Array[]): SignedRecord[] {

@@ -14,10 +14,12 @@ import type {
   ThingInfo,
   TokenInfo,
 } from '../core/api-shapes.ts';
+import type { LeaveInfo } from '../core/governance-shapes.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { ThingConnector } from '../thing/operations.ts';
 import type { Cause, ThingFilter, Wot } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
+import type { GovernanceApi } from './governance-api.ts';
 
 /** A change in what the fabric's directory of Things says. */
 export interface DirectoryChange {
@@ -51,6 +53,13 @@ export interface PeerApi extends ThingConnector {
   invite(request: InviteRequest): Promise<InviteInfo>;
   /** Throws the ticket and invite codes, `already-in-fabric`, `join-unreachable`. The peer restarts its fabric in place. */
   join(ticket: string, options?: { name?: string; signal?: AbortSignal }): Promise<JoinInfo>;
+  /** Members, roles, invites, grants, revocation, recovery. */
+  readonly governance: GovernanceApi;
+  /**
+   * Tells the members that this peer leaves, stops it and puts its key and records away: the next start on this home
+   * makes another peer. The only admin must `confirm`: throws `admins-too-few` otherwise; and the store's codes.
+   */
+  leave(options?: { confirm?: boolean }): Promise<LeaveInfo>;
   createToken(scope: Scope): Promise<NewToken>;
   tokens(): Promise<TokenInfo[]>;
   /** Throws `token-unknown`. */

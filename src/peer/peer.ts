@@ -16,19 +16,19 @@ import type {
   ThingInfo,
   TokenInfo,
 } from '../core/api-shapes.ts';
-import { equalBytes } from '../core/bytes.ts';
 import { AlthingError } from '../core/errors.ts';
+import type { LeaveInfo } from '../core/governance-shapes.ts';
 import { hashId, type PeerId, peerIdOf } from '../core/ids.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import type { Fabric } from '../fabric/genesis.ts';
-import { wordsOf } from '../fabric/recovery.ts';
 import type { Discovery } from '../net/discovery-api.ts';
 import { InterfaceWatch } from '../net/interfaces.ts';
 import { createTlsContext, dialTls, parseEndpoint, type TlsListener } from '../net/tls-channel.ts';
+import { archiveHome } from '../store/archive-home.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
 import { type Config, loadConfig, updateConfig } from '../store/config.ts';
 import { type Home, openHome } from '../store/home.ts';
-import { deleteRecoveryKey, loadOrCreateIdentity, readRecoveryKey } from '../store/identity.ts';
+import { deleteRecoveryKey, loadOrCreateIdentity } from '../store/identity.ts';
 import { LocalNotes } from '../store/local-notes.ts';
 import { hmacSha256, nodeCrypto } from '../store/node-crypto.ts';
 import { makeSnapshot } from '../store/snapshot.ts';
@@ -47,17 +47,21 @@ import type { ThingDescription } from '../thing/thing-description.ts';
 import { ActivityFeed } from './activity.ts';
 import { ownAddresses } from './addresses.ts';
 import { DirectoryChanges } from './directory-changes.ts';
+import { endedError } from './ended-text.ts';
 import { ExposedThings } from './exposed-things.ts';
 import { FabricRun } from './fabric-run.ts';
+import { Governance } from './governance.ts';
 import { createInvite } from './invite.ts';
 import { type Joined, openTicket, redeemTicket } from './join.ts';
 import { KeptMembership } from './kept-membership.ts';
+import { sayFarewell } from './leaving.ts';
 import { startListening } from './listening.ts';
 import { genesisNote, membershipNotes, openFabric, rebuiltNote, storedProof } from './open-fabric.ts';
 import type { DirectoryChange, PeerApi } from './peer-api.ts';
 import { peerList } from './peer-list.ts';
 import { recallNames } from './recalled-names.ts';
 import { Routing } from './routing.ts';
+import { showWords } from './shown-words.ts';
 import { startDiscovery } from './start-discovery.ts';
 import { thingList } from './thing-list.ts';
 import { Tokens } from './tokens.ts';
@@ -152,6 +156,7 @@ export class Peer implements PeerApi {
   readonly #tokens: Tokens;
   readonly #exposed: ExposedThings;
   readonly #routing: Routing;
+  readonly governance: Governance;
   readonly #feed = new ActivityFeed();
   readonly #directoryChanges = new DirectoryChanges();
   #name: string;
@@ -186,6 +191,14 @@ export class Peer implements PeerApi {
       roleOf: (peer) => this.#run.membership.roleOf(peer),
       newCause: () => this.newCause('program'),
       activity: () => this.#feed.report,
+    });
+    this.governance = new Governance({
+      replica: () => this.#run.replica,
+      crypto: nodeCrypto,
+      now: Date.now,
+      nameOf: (peer) => (peer === this.id ? this.#name : this.#run.directory.card(peer)?.name),
+      thingNamed: (thing) => this.resolveThing(thing).id,
+      isOnline: (peer) => this.#run.supervisor.session(peer) !== undefined,
     });
   }
 
@@ -282,6 +295,7 @@ export class Peer implements PeerApi {
       fabric: hashId(fabric.id),
       fabricName: fabric.genesis.name,
       role: membership.roleOf(this.id) ?? 'member',
+      gone: this.#run.departure ?? null,
       version,
       listen: this.#ownAddresses(),
       gateway: { socket: this.#parts.home.gatewaySocket, http: null },
@@ -324,6 +338,7 @@ export class Peer implements PeerApi {
       now: Date.now,
       addressesOf: (peer) =>
         peer === this.id ? this.#ownAddresses() : (this.#run.directory.card(peer)?.addresses ?? []),
+      peerNamed: (peer) => this.governance.peerNamed(peer),
       online: () => this.#run.supervisor.sessions().map(({ peer }) => peer),
     });
   }
@@ -379,6 +394,14 @@ export class Peer implements PeerApi {
     }
   }
 
+  async leave({ confirm = false }: { confirm?: boolean } = {}): Promise<LeaveInfo> {
+    const { home, options } = this.#parts;
+    const told = await sayFarewell(this.#run, { confirm, isOffline: options.offline ?? false });
+    await this.stop();
+    const archive = await archiveHome(home, Date.now());
+    return { peer: this.id, fabric: hashId(this.#run.fabric.id), told, archive };
+  }
+
   createToken(scope: Scope): Promise<NewToken> {
     return this.#tokens.create(scope);
   }
@@ -400,19 +423,8 @@ export class Peer implements PeerApi {
     return makeSnapshot(store, home.stateDb);
   }
 
-  async recoveryWords(): Promise<string> {
-    const { home } = this.#parts;
-    const seed = await readRecoveryKey(home);
-    // One that a crash left behind while this peer joined another fabric is worth nothing here.
-    const { recovery } = this.#run.fabric.genesis;
-    if (!seed || !equalBytes(nodeCrypto.signer(seed).publicKey, recovery))
-      throw new AlthingError(
-        'recovery-shown',
-        'The recovery words are not here: they were shown already, or this peer did not found its fabric.',
-      );
-    const words = await wordsOf(seed);
-    await deleteRecoveryKey(home);
-    return words;
+  recoveryWords(): Promise<string> {
+    return showWords(this.#parts.home, this.#run.fabric);
   }
 
   /** Makes the fabric forget Things of earlier runs that nothing exposes any more. Call once all have been exposed. */
@@ -435,8 +447,9 @@ export class Peer implements PeerApi {
 
   /** Only a peer that nobody relies on may leave its fabric for another. Throws `already-in-fabric`. */
   #checkAlone(): void {
-    const { fabric, replica } = this.#run;
+    const { fabric, replica, departure } = this.#run;
     const { size } = replica.authority.members;
+    if (departure) throw endedError(fabric, departure);
     if (size === 1 && peerIdOf(fabric.genesis.founder) === this.id) return;
     throw new AlthingError(
       'already-in-fabric',

@@ -142,6 +142,17 @@ export class Replica {
     return found;
   }
 
+  /** This author's records in these collections that count now, tombstones included: for whoever signs them anew. */
+  countingOf(author: PeerId, collections: ReadonlySet<string>): SignedRecord[] {
+    const found: SignedRecord[] = [];
+    for (const collection of collections)
+      for (const slots of this.#index.get(collection)?.values() ?? []) {
+        const best = this.#greatest(slots);
+        if (best?.authorId === author) found.push(best);
+      }
+    return found;
+  }
+
   /** Every control record held, for proofs. */
   get control(): readonly SignedRecord[] {
     return this.#control;
@@ -384,12 +395,17 @@ export class Replica {
   }
 
   #winner(slots: Map<PeerId, SignedRecord>): SignedRecord | undefined {
+    const best = this.#greatest(slots);
+    return best?.deleted ? undefined : best;
+  }
+
+  #greatest(slots: Map<PeerId, SignedRecord>): SignedRecord | undefined {
     let best: SignedRecord | undefined;
     for (const record of slots.values()) {
       if (best && (record.hlc - best.hlc || (record.authorId > best.authorId ? 1 : -1)) < 0) continue;
       if (mayWrite(record, this.#authority)) best = record;
     }
-    return best?.deleted ? undefined : best;
+    return best;
   }
 
   #log(stream: RecordStream, author: Uint8Array): AuthorLog {

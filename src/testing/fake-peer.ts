@@ -15,6 +15,7 @@ import type {
   TokenInfo,
 } from '../core/api-shapes.ts';
 import { AlthingError } from '../core/errors.ts';
+import type { LeaveInfo } from '../core/governance-shapes.ts';
 import { type PeerId, peerIdOf, thingIdOf } from '../core/ids.ts';
 import type { DirectoryChange, PeerApi } from '../peer/peer-api.ts';
 import type {
@@ -27,6 +28,7 @@ import type {
 } from '../thing/operations.ts';
 import type { ActionStatus, Cause, ThingFilter, Wot } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
+import { FakeGovernance } from './fake-governance.ts';
 
 export const fakePeerId: PeerId = peerIdOf(new Uint8Array(32).fill(7));
 export const lampId = thingIdOf(fakePeerId, 'lamp');
@@ -82,6 +84,7 @@ export interface SeenCall {
 
 export class FakePeer implements PeerApi {
   readonly id = fakePeerId;
+  readonly governance = new FakeGovernance();
   readonly calls: SeenCall[] = [];
   readonly values: Record<string, unknown> = {
     on: false,
@@ -243,6 +246,7 @@ export class FakePeer implements PeerApi {
       fabric: 'ab'.repeat(32),
       fabricName: 'home',
       role: 'admin',
+      gone: null,
       version: '0.1.0',
       listen: ['127.0.0.1:7421'],
       gateway: { socket: '', http: null },
@@ -321,6 +325,11 @@ export class FakePeer implements PeerApi {
   async join(ticket: string): Promise<JoinInfo> {
     if (!ticket.startsWith('althing:')) throw new AlthingError('ticket-invalid', 'This is no ticket.');
     return { peer: this.id, fabric: 'cd'.repeat(32), role: 'member' };
+  }
+
+  async leave({ confirm = false }: { confirm?: boolean } = {}): Promise<LeaveInfo> {
+    if (!confirm) throw new AlthingError('admins-too-few', 'This device is the only admin.');
+    return { peer: this.id, fabric: 'ab'.repeat(32), told: [], archive: '/home/left-2025' };
   }
 
   async createToken(scope: Scope): Promise<NewToken> {

@@ -85,6 +85,8 @@ export class SimulatedPeer implements Station {
       crypto,
       now: this.clock.now,
       storedProof: this.storedProof,
+      dismissal: [],
+      dismissed: () => {},
       admitted: () => {},
     });
     const reconciler = new Reconciler(this.replica, {

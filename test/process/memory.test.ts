@@ -119,6 +119,8 @@ test('reconnects leave nothing behind, on neither side', async (t) => {
     proof: () => [],
     check: () => {},
     belongs: () => true,
+    farewell: () => [],
+    dismissed: () => {},
     admit: async () => [],
   };
   let opened = 0;

@@ -1,0 +1,11 @@
+/**
+ * JSON answers of the gateway's own routes: never cached, for they say how things are now.
+ * Relies on nothing.
+ */
+
+/** A response with this JSON. */
+export const json = (value: unknown, status = 200): Response =>
+  new Response(JSON.stringify(value), {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+  });
