@@ -15,7 +15,7 @@ export const run: RunCommand = async (call) => {
     () => clientOf(call.home).join(ticket, options),
     () => {
       runs = false;
-      return withOwnPeer(call, options, (peer) => peer.join(ticket, options));
+      return withOwnPeer(call, { ...options, renew: true }, (peer) => peer.join(ticket, options));
     },
   );
   call.out.answer(joined, () => `Joined the fabric ${joined.fabric} as ${joined.role}.`);

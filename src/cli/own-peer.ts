@@ -9,16 +9,20 @@ import type { PeerApi } from '../peer/peer-api.ts';
 import type { CommandCall } from './command.ts';
 import { createHumanLogger } from './log.ts';
 
-/** Uses a peer on the command's home and stops it. Throws `home-in-use`, the store's codes, and what `use` throws. */
+/**
+ * Uses a peer on the command's home and stops it. `renew`: one whose membership has ended begins anew with a new key.
+ * Throws `home-in-use`, the store's codes, and what `use` throws.
+ */
 export const withOwnPeer = async <T>(
   { home, out }: CommandCall,
-  options: Omit<PeerOptions, 'home' | 'logger'>,
+  { renew = false, ...options }: Omit<PeerOptions, 'home' | 'logger'> & { renew?: boolean },
   use: (peer: PeerApi) => Promise<T>,
 ): Promise<T> => {
+  const { createJoiningPeer } = await import('../peer/renew.ts');
   const { createPeer } = await import('../peer/peer.ts');
   // Under --json stderr carries nothing but the error.
   const logger = out.json ? silentLogger : createHumanLogger('warn', process.stderr, () => new Date());
-  const peer = await createPeer({ ...options, home, logger });
+  const peer = await (renew ? createJoiningPeer : createPeer)({ ...options, home, logger });
   try {
     return await use(peer);
   } finally {

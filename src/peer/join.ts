@@ -89,6 +89,8 @@ const dialTimeoutMs = 3000;
 const final = new Set([
   'invite-expired',
   'invite-used-up',
+  'invite-revoked',
+  'revoked',
   'proof-invalid',
   'version-unsupported',
   'forbidden',
@@ -97,7 +99,7 @@ const final = new Set([
 /**
  * Redeems a ticket at any member that can be reached: those that it names, and those heard on the local networks. They
  * are dialled side by side and asked one at a time, since each that lets this peer in costs a use of the invite.
- * Throws `invite-expired`, `invite-used-up`, `invite-unknown`, `join-unreachable`, `cancelled`.
+ * Throws `invite-expired`, `invite-used-up`, `invite-revoked`, `invite-unknown`, `revoked`, `join-unreachable`, `cancelled`.
  */
 export const redeemTicket = async (ticket: OpenTicket, options: JoinOptions): Promise<Joined> => {
   const until = performance.now() + options.timeoutMs;
