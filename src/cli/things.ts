@@ -31,7 +31,7 @@ export const run: RunCommand = async ({ args, home, options, out }) => {
         title,
         types.join(', '),
         names.get(peer) ?? peer,
-        online ? 'online' : 'offline',
+        online === null ? 'unknown' : online ? 'online' : 'offline',
         id,
       ]),
     ),

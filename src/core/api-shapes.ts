@@ -15,7 +15,8 @@ export interface PeerInfo {
   peer: PeerId;
   name: string;
   role: Role;
-  state: 'self' | 'online' | 'offline';
+  /** `unknown`: above 32 members there need be no session; one is made when a Thing there is used. */
+  state: 'self' | 'online' | 'offline' | 'unknown';
   rttMs: number | null;
   /** `host:port` of the session, or the first one known. */
   address: string | null;
@@ -28,7 +29,8 @@ export interface ThingInfo {
   title: string;
   types: string[];
   peer: PeerId;
-  online: boolean;
+  /** Whether it can be used now; null where that will be known when it is tried: its peer's state is `unknown`. */
+  online: boolean | null;
 }
 
 /** `GET /peer`: the answering peer itself. */

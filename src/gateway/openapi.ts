@@ -226,7 +226,13 @@ const schemas: Json = {
     ['details'],
   ),
   ThingDescription: { type: 'object', description: 'W3C WoT Thing Description 1.1' },
-  ThingInfo: object({ id: text, title: text, types: listOf(text), peer: text, online: { type: 'boolean' } }),
+  ThingInfo: object({
+    id: text,
+    title: text,
+    types: listOf(text),
+    peer: text,
+    online: { type: ['boolean', 'null'] },
+  }),
   ActionStatus: object(
     {
       id: text,
@@ -254,7 +260,7 @@ const schemas: Json = {
     peer: text,
     name: text,
     role,
-    state: { enum: ['self', 'online', 'offline'] },
+    state: { enum: ['self', 'online', 'offline', 'unknown'] },
     rttMs: { type: ['number', 'null'] },
     address: textOrNull,
     lastSeen: textOrNull,

@@ -68,6 +68,7 @@ class Couple {
         sync: async () => {},
       },
       endpointsOf: () => [{ host: '127.0.0.1', port: 7421 }],
+      followed: () => [],
       random: this.#random,
       logger: silentLogger,
       opened: () => {},

@@ -19,6 +19,8 @@ export interface SupervisorOptions {
   readonly host: SessionHost;
   /** The addresses of a peer, the likeliest first. */
   readonly endpointsOf: (peer: PeerId) => readonly Endpoint[];
+  /** Peers with whom sessions are kept although they are no neighbours: this peer follows their values. */
+  readonly followed: () => Iterable<PeerId>;
   readonly random: () => number;
   readonly logger: Logger;
   /** A session is ready for use; `first`: there was none with this peer. */
@@ -130,13 +132,6 @@ export class Supervisor {
     return this.#targets.has(peer);
   }
 
-  /** Keeps a session with a member, however often it is lost, until the returned function is called. */
-  hold(peer: PeerId): () => void {
-    const release = this.#wanted.hold(peer);
-    if (!this.#wanted.isMesh) this.#review();
-    return release;
-  }
-
   /**
    * The session with a member, made first where this peer keeps none. Throws `peer-offline` where the member does not
    * answer (at once where it was sought in vain already), `cancelled`, `too-many`.
@@ -216,8 +211,8 @@ export class Supervisor {
   /** Begins and ends what the present need asks for. */
   #review(): void {
     const now = performance.now();
-    const wanted = this.#wanted.all(now, (peer) => this.#isAway(peer, now));
-    wanted.delete(this.#options.self);
+    const away = (peer: PeerId): boolean => this.#isAway(peer, now);
+    const wanted = this.#wanted.all(now, away, this.#options.followed());
     for (const peer of wanted) {
       if (this.#targets.has(peer)) continue;
       const target: Target = { peer, failures: 0, lastSeen: now };

@@ -11,8 +11,7 @@ export class Wanted {
   #members: ReadonlySet<PeerId> = new Set();
   #shape = new Neighbourhood([]);
   #neighbours: ReadonlySet<PeerId> = new Set();
-  /** How often each is held. */
-  readonly #holds = new Map<PeerId, number>();
+  #followed: ReadonlySet<PeerId> = new Set();
   /** Until when each is needed because it was asked for. */
   readonly #asked = new Map<PeerId, number>();
 
@@ -42,19 +41,6 @@ export class Wanted {
     return this.#neighbours.has(peer);
   }
 
-  /** Keeps a peer needed until the returned function is called. */
-  hold(peer: PeerId): () => void {
-    this.#holds.set(peer, (this.#holds.get(peer) ?? 0) + 1);
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      const left = (this.#holds.get(peer) ?? 1) - 1;
-      if (left > 0) this.#holds.set(peer, left);
-      else this.#holds.delete(peer);
-    };
-  }
-
   /** Keeps a peer needed until then, on the clock that `all` is given. */
   ask(peer: PeerId, until: number): void {
     this.#asked.set(peer, Math.max(until, this.#asked.get(peer) ?? 0));
@@ -62,14 +48,19 @@ export class Wanted {
 
   /** Whether a session with this one is to be kept for as long as it is so. */
   lasts(peer: PeerId): boolean {
-    return this.#neighbours.has(peer) || (this.#holds.has(peer) && this.#members.has(peer));
+    return this.#neighbours.has(peer) || this.#followed.has(peer);
   }
 
-  /** All that are needed now, once more computed; `away` says who is believed to be off. */
-  all(now: number, away: (peer: PeerId) => boolean): Set<PeerId> {
+  /**
+   * All that are needed now, once more computed.
+   * @param away says who is believed to be off
+   * @param followed those whose values this peer observes or subscribes to
+   */
+  all(now: number, away: (peer: PeerId) => boolean, followed: Iterable<PeerId>): Set<PeerId> {
+    const isOther = (peer: PeerId): boolean => peer !== this.#self && this.#members.has(peer);
     this.#neighbours = this.#shape.of(this.#self, { away });
+    this.#followed = new Set([...followed].filter(isOther));
     for (const [peer, until] of this.#asked) if (until <= now) this.#asked.delete(peer);
-    const others = [...this.#holds.keys(), ...this.#asked.keys()];
-    return new Set([...this.#neighbours, ...others.filter((peer) => this.#members.has(peer))]);
+    return new Set([...this.#neighbours, ...this.#followed, ...[...this.#asked.keys()].filter(isOther)]);
   }
 }

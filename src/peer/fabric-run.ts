@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Activity } from '../core/api-shapes.ts';
-import { HybridClock } from '../core/clock.ts';
+import { HybridClock, stampMs } from '../core/clock.ts';
 import type { Crypto, Signer } from '../core/crypto.ts';
 import { type AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
 import type { DepartureInfo } from '../core/governance-shapes.ts';
@@ -14,9 +14,11 @@ import type { Fabric } from '../fabric/genesis.ts';
 import type { Endpoint } from '../net/channel.ts';
 import type { Dial } from '../net/dialler.ts';
 import type { Discovery, Sighting } from '../net/discovery-api.ts';
+import { FabricClock } from '../net/fabric-clock.ts';
 import type { NetworkInterface } from '../net/interfaces.ts';
 import type { Session } from '../net/session.ts';
 import { Supervisor } from '../net/supervisor.ts';
+import { createSynchronised } from '../net/synchronised.ts';
 import { formatEndpoint } from '../net/tls-channel.ts';
 import { Reconciler, type SyncLink, type SyncMessage } from '../replica/reconciler.ts';
 import { recordValue } from '../replica/record.ts';
@@ -52,6 +54,8 @@ export interface FabricRunOptions {
   readonly logger: Logger;
   readonly activity: (activity: Omit<Activity, 'time'>) => void;
   readonly sessionOpened: (peer: PeerId) => void;
+  /** Peers whose values are followed here. */
+  readonly followed: () => Iterable<PeerId>;
   readonly changed: (change: ReplicaChange) => void;
 }
 
@@ -68,6 +72,8 @@ export class FabricRun {
   readonly membership: Membership;
   readonly directory: Directory;
   readonly supervisor: Supervisor;
+  /** The fabric's time, as the members in session tell it. */
+  readonly time: FabricClock;
   readonly #options: FabricRunOptions;
   readonly #self: PeerId;
   readonly #clock: HybridClock;
@@ -85,6 +91,13 @@ export class FabricRun {
     this.#options = options;
     this.fabric = fabric;
     this.#self = peerIdOf(signer.publicKey);
+    this.time = new FabricClock({
+      now: Date.now,
+      synchronised: createSynchronised(),
+      genesisMs: fabric.genesis.created,
+      keptMs: stampMs(options.kept.floor.clock),
+      offsets: () => this.#clockOffsets(),
+    });
     this.#clock = new HybridClock(Date.now, options.kept.floor.clock);
     this.replica = new Replica(options.records, {
       fabric,
@@ -101,7 +114,7 @@ export class FabricRun {
     this.replica.onChange = (change) => this.#changed(change);
     this.membership = new Membership(this.replica, {
       crypto,
-      now: Date.now,
+      now: () => this.time.timeMs(),
       storedProof: options.storedProof,
       dismissal: rawList(options.notes.get(dismissalNote)),
       dismissed: (records) => void this.#dismissed(records),
@@ -132,6 +145,7 @@ export class FabricRun {
       gate: this.membership,
       host: { serverFor: () => options.server, sync: (session, message) => this.#sync(session, message) },
       endpointsOf: (peer) => this.#addresses.endpointsOf(peer),
+      followed: options.followed,
       random: Math.random,
       logger,
       opened: (session, first) => this.#opened(session, first),
@@ -383,6 +397,16 @@ export class FabricRun {
     const members = [...this.membership.members()];
     const leaves = new Set(members.filter((peer) => this.membership.roleOf(peer) === 'guest'));
     this.supervisor.want(members, { leaves });
+  }
+
+  /** How far the clocks of the members in session are from the own one; guests have no say. */
+  #clockOffsets(): number[] {
+    // Before there are sessions, nobody has told the time.
+    const sessions = this.supervisor?.sessions() ?? [];
+    return sessions.flatMap(({ peer, visitor, clockOffsetMs }) => {
+      const role = visitor.kind === 'member' ? this.membership.roleOf(peer) : undefined;
+      return clockOffsetMs === undefined || role === undefined || role === 'guest' ? [] : [clockOffsetMs];
+    });
   }
 
   #confirm(): void {

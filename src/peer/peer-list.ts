@@ -23,7 +23,7 @@ export const peerList = (
       peer,
       name: isSelf ? self.name : (directory.card(peer)?.name ?? peer.slice(0, 12)),
       role: membership.roleOf(peer) ?? 'member',
-      state: isSelf ? 'self' : session ? 'online' : 'offline',
+      state: isSelf ? 'self' : session ? 'online' : supervisor.seeks(peer) ? 'offline' : 'unknown',
       rttMs: session?.rttMs ?? null,
       address: isSelf ? self.address : (session?.remoteAddress ?? (known && formatEndpoint(known)) ?? null),
       lastSeen: lastSeen === undefined ? null : new Date(lastSeen).toISOString(),

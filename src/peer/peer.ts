@@ -188,6 +188,7 @@ export class Peer implements PeerApi {
       exposed: (id) => this.#exposed.get(id),
       known: (id) => this.#run.directory.byId(id) !== undefined,
       session: (peer) => this.#run.supervisor.session(peer),
+      reach: (peer, how) => this.#run.supervisor.reach(peer, how),
       roleOf: (peer) => this.#run.membership.roleOf(peer),
       newCause: () => this.newCause('program'),
       activity: () => this.#feed.report,
@@ -335,7 +336,7 @@ export class Peer implements PeerApi {
     return createInvite(request, {
       replica: this.#run.replica,
       crypto: nodeCrypto,
-      now: Date.now,
+      now: () => this.#run.time.timeMs(),
       addressesOf: (peer) =>
         peer === this.id ? this.#ownAddresses() : (this.#run.directory.card(peer)?.addresses ?? []),
       peerNamed: (peer) => this.governance.peerNamed(peer),
@@ -478,6 +479,7 @@ export class Peer implements PeerApi {
       logger,
       activity: (activity) => this.#feed.tell(activity),
       sessionOpened: (peer) => this.#routing.sessionOpened(peer),
+      followed: () => this.#routing.followed(),
       changed: ({ records }) => this.#directoryChanges.tell(records, this.#run.directory),
     });
   }

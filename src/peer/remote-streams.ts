@@ -99,6 +99,11 @@ export class RemoteStreams {
       }
   }
 
+  /** The peers whose values are to come for as long as somebody wants them. */
+  peers(): Set<PeerId> {
+    return new Set([...this.#streams].map(({ peer }) => peer));
+  }
+
   close(): void {
     for (const stream of [...this.#streams]) this.#end(stream);
   }

@@ -27,6 +27,8 @@ export interface RoutingOptions {
   /** Whether the fabric knows a Thing of this id. */
   readonly known: (id: string) => boolean;
   readonly session: (peer: PeerId) => Session | undefined;
+  /** Makes a session where there is none. Throws `peer-offline`, `cancelled`, `too-many`. */
+  readonly reach: (peer: PeerId, options: { timeoutMs: number; signal?: AbortSignal }) => Promise<Session>;
   readonly roleOf: (peer: PeerId) => Role | undefined;
   readonly newCause: () => Cause;
   /** Undefined while nobody listens, so that commands cost nothing more. */
@@ -91,7 +93,7 @@ export class Routing implements ThingConnector {
       const result =
         owner === this.#options.self
           ? await this.#local(call).request(call, new LocalContext(owner, call, options, cause))
-          : await this.#sessionWith(owner, call.thing).request(call, { ...options, cause });
+          : await this.#ask(owner, call, { ...options, cause });
       if (report) tell('ok');
       return result ?? null;
     } catch (error) {
@@ -109,13 +111,19 @@ export class Routing implements ThingConnector {
     const owner = this.#ownerOf(call.thing);
     if (owner === this.#options.self)
       return this.#local(call).stream(call, sink, new LocalContext(owner, call, options, cause));
-    this.#sessionWith(owner, call.thing);
-    return this.#streams.open(owner, call, sink, { ...options, cause });
+    if (this.#options.session(owner)) return this.#streams.open(owner, call, sink, { ...options, cause });
+    const { left } = await this.#reach(owner, call.thing, options);
+    return this.#streams.open(owner, call, sink, { ...left, cause });
   }
 
   /** A session has begun: streams from that peer go on. */
   sessionOpened(peer: PeerId): void {
     this.#streams.resume(peer);
+  }
+
+  /** The peers whose values somebody here follows. */
+  followed(): Set<PeerId> {
+    return this.#streams.peers();
   }
 
   close(): void {
@@ -134,12 +142,31 @@ export class Routing implements ThingConnector {
     throw new AlthingError('thing-unknown', `Nothing exposes ${call.thing} on this device at the moment.`);
   }
 
-  #sessionWith(owner: PeerId, thing: string): Session {
+  async #ask(owner: PeerId, call: ThingCall<RequestOperation>, options: CallOptions): Promise<unknown> {
     const session = this.#options.session(owner);
-    if (session) return session;
+    if (session) return session.request(call, options);
+    const { session: made, left } = await this.#reach(owner, call.thing, options);
+    return made.request(call, left);
+  }
+
+  /** A session that is made for this call, and what is left of the caller's patience. */
+  async #reach(
+    owner: PeerId,
+    thing: string,
+    options: CallOptions,
+  ): Promise<{ session: Session; left: CallOptions }> {
     if (!this.#options.known(thing))
       throw new AlthingError('thing-unknown', `No Thing of this fabric has the id ${thing}.`);
-    throw new AlthingError('peer-offline', `The device of ${thing} cannot be reached at the moment.`);
+    const { timeoutMs = defaultTimeoutMs, signal } = options;
+    const began = performance.now();
+    try {
+      const session = await this.#options.reach(owner, { timeoutMs, ...(signal && { signal }) });
+      const leftMs = Math.max(1, timeoutMs - (performance.now() - began));
+      return { session, left: { ...options, timeoutMs: leftMs } };
+    } catch (error) {
+      if (toAlthingError(error).code !== 'peer-offline') throw error;
+      throw new AlthingError('peer-offline', `The device of ${thing} cannot be reached at the moment.`);
+    }
   }
 
   async #serve<T>(

@@ -16,6 +16,7 @@ export const thingList = (
 ): ThingInfo[] =>
   directory.find(filter).map((td) => {
     const { peer } = parseThingId(td.id)!;
-    const online = peer === replica.self ? isExposed(td.id) : supervisor.session(peer) !== undefined;
+    const unknown = supervisor.seeks(peer) ? false : null;
+    const online = peer === replica.self ? isExposed(td.id) : supervisor.session(peer) ? true : unknown;
     return { id: td.id, title: td.title, types: typesOf(td), peer, online };
   });

@@ -136,6 +136,7 @@ test('reconnects leave nothing behind, on neither side', async (t) => {
       random: Math.random,
       logger: silentLogger,
       neighbour: () => {},
+      followed: () => [],
       opened: (session) => {
         if (endpoint) return;
         opened += 1;
