@@ -1,10 +1,11 @@
 /**
- * `npm run bench [-- command footprint --json]`: measures what Althing promises about speed and size, as tables.
+ * `npm run bench [-- command growth footprint --json]`: measures what Althing promises about speed and size, as tables.
  * Relies on an idle machine for numbers that mean something; ratios inside one run hold better than the times.
  */
 import { parseArgs } from 'node:util';
 import { benchCommand, type CommandFigures } from './command.ts';
 import { benchFootprint, canMeasureFootprint, type FootprintFigures } from './footprint.ts';
+import { benchGrowth, type Cost, type GrowthFigures } from './growth.ts';
 import { showSpread } from './statistics.ts';
 
 const { values: options, positionals } = parseArgs({
@@ -41,11 +42,37 @@ const tellFootprint = (figures: FootprintFigures): void => {
   say(`| CPU when idle, % of a core | ${showSpread(idleCpuPercent, 2)} | |`);
 };
 
+const growthHead = [
+  'peers',
+  'a record changes',
+  'a member joins',
+  'it is sent',
+  'all restart',
+  'all restart, changed',
+  'idle minute',
+];
+const showCost = ({ messages, kilobytes, seconds }: Cost): string =>
+  `${messages.toFixed(1)}, ${kilobytes.toFixed(2)} kB, ${seconds.toFixed(1)} s`;
+
+const tellGrowth = (figures: GrowthFigures): void => {
+  const { peers, change, newcomer, bootstrapKilobytes, restart, restartChanged, idle } = figures;
+  const costs = [restart, restartChanged, idle].map(showCost);
+  const sent = `${bootstrapKilobytes.toFixed(0)} kB`;
+  say(`| ${[peers, showCost(change), showCost(newcomer), sent, ...costs].join(' | ')} |`);
+};
+
 const benches = {
   command: async () => {
     const figures = await benchCommand();
     tellCommand(figures);
     return figures;
+  },
+  growth: async () => {
+    say(
+      '\n## A fabric as it grows, simulated: messages and bytes a peer, and simulated time until all know\n',
+    );
+    say(`| ${growthHead.join(' | ')} |\n|${' --- |'.repeat(growthHead.length)}`);
+    return benchGrowth({ tell: tellGrowth });
   },
   footprint: async () => {
     if (!canMeasureFootprint()) {

@@ -32,7 +32,7 @@ export interface NetworkOptions {
   readonly observe?: (message: SyncMessage, from: Station, to: Station) => void;
 }
 
-/** What one station sent. */
+/** Messages and their bytes, frame headers included. */
 export interface Traffic {
   messages: number;
   bytes: number;
@@ -69,17 +69,26 @@ export class SimulatedNetwork {
   readonly #sessions = new Set<SimulatedSession>();
   /** Stations of different sides do not reach each other. */
   #sideOf: (station: Station) => number = () => 0;
-  readonly #traffic = new Map<Station, Traffic>();
-  /** Messages sent so far, by kind. */
-  readonly sentByKind = new Map<string, Traffic>();
+  readonly #received = new Map<Station, Traffic>();
+  readonly #sentByKind = new Map<string, Traffic>();
 
   constructor(options: NetworkOptions) {
     this.#options = options;
   }
 
-  /** What this station has sent so far. */
-  trafficOf(station: Station): Traffic {
-    return countedFor(this.#traffic, station);
+  /** What was sent to this station so far. */
+  receivedBy(station: Station): Traffic {
+    return countedFor(this.#received, station);
+  }
+
+  /** What was sent so far by all. */
+  total(): Traffic {
+    const total: Traffic = { messages: 0, bytes: 0 };
+    for (const { messages, bytes } of this.#sentByKind.values()) {
+      total.messages += messages;
+      total.bytes += bytes;
+    }
+    return total;
   }
 
   /** Whether a session between these could be opened now. */
@@ -168,7 +177,7 @@ export class SimulatedNetwork {
     if (!sender.open) return;
     observe?.(message, sender.station, receiver.station);
     const bytes = encode(encodeSync(message));
-    for (const traffic of [this.trafficOf(sender.station), countedFor(this.sentByKind, message.kind)]) {
+    for (const traffic of [this.receivedBy(receiver.station), countedFor(this.#sentByKind, message.kind)]) {
       traffic.messages += 1;
       traffic.bytes += bytes.length + headerBytes;
     }

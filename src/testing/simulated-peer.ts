@@ -66,6 +66,11 @@ export class SimulatedPeer implements Station {
     this.clock = new DeviceClock(around.time, clock);
   }
 
+  /** How many it is in session with, as far as it knows. */
+  get sessions(): number {
+    return this.#links.size;
+  }
+
   /** Starts from what its disk holds. */
   async start(): Promise<void> {
     const { fabric, time, crypto, random } = this.#around;
