@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { concat, toHex } from '../core/bytes.ts';
-import { encode } from '../core/codec.ts';
+import { decode, encode } from '../core/codec.ts';
 import { type SignedKind, signedBytes } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
 import { peerIdOf } from '../core/ids.ts';
@@ -123,6 +123,8 @@ test('bodies that are not well formed are refused, however well they are signed'
     encode(null),
     new Uint8Array([0xff]),
     concat(parts({}), parts({})),
+    parts({ 8: null }),
+    encode((decode(parts({})) as unknown[]).slice(0, -1)),
   ])
     invalid(sealed(content));
   invalid(new Uint8Array(0));

@@ -51,7 +51,8 @@ export interface SignedRecord extends Position, StoredRecord, ControlRecord {
 }
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-const bodySchema = v.tuple([
+const bodyElements = 8;
+const bodySchema = v.strictTuple([
   v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}$/)),
   v.pipe(v.string(), v.minLength(1), v.maxLength(256)),
   v.pipe(
@@ -103,7 +104,11 @@ export const openRecord = (
       `A record has 65 to ${maxRecordBytes} bytes, not ${raw.length}.`,
     );
   const bytes = raw.subarray(signatureBytes);
-  const parsed = v.safeParse(bodySchema, decode(bytes, 'record-invalid'));
+  const decoded = decode(bytes, 'record-invalid');
+  // A value may be anything, which for the schema includes that there is none.
+  if (!Array.isArray(decoded) || decoded.length !== bodyElements)
+    throw new AlthingError('record-invalid', `A record is an array of ${bodyElements} elements.`);
+  const parsed = v.safeParse(bodySchema, decoded);
   if (!parsed.success)
     throw new AlthingError('record-invalid', `The record is not well formed: ${parsed.issues[0].message}.`);
   const [collection, key, author, epoch, seq, hlc, deleted, value] = parsed.output as BodyTuple;
