@@ -5,7 +5,7 @@
  */
 import { AlthingError, toAlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
-import type { SyncMessage } from '../replica/reconciler.ts';
+import type { SyncMessage } from '../replica/sync-messages.ts';
 import type {
   CallOptions,
   RequestOperation,
@@ -22,7 +22,7 @@ import { type Frame, frameType } from './frames.ts';
 import type { Visitor } from './handshake.ts';
 import { IncomingCalls } from './incoming.ts';
 import { OutgoingCalls } from './outgoing.ts';
-import { decodeSync, encodeSync } from './sync-frames.ts';
+import { decodeSync, encodeSync, isSyncFrame } from './sync-frames.ts';
 
 /** When nothing else was said for this long, a ping is. */
 const pingAfterMs = 1000;
@@ -221,12 +221,6 @@ export class Session {
       case frameType.cancel:
         this.#incoming.cancel(frame[1]);
         break;
-      case frameType.summary:
-      case frameType.vector:
-      case frameType.want:
-      case frameType.records:
-        this.#sync(decodeSync(frame));
-        break;
       case frameType.ping:
         // Whoever does not read what it is sent has no use for more.
         if (this.#frames.queuedBytes < maxQueuedPongBytes)
@@ -244,6 +238,10 @@ export class Session {
         this.onRetired(this);
         break;
       default:
+        if (isSyncFrame(frame)) {
+          this.#sync(decodeSync(frame));
+          break;
+        }
         this.#frames.send([
           frameType.error,
           0,

@@ -4,9 +4,17 @@
  */
 import * as v from 'valibot';
 import { AlthingError } from '../core/errors.ts';
-import { maxVectorEntries, type SyncMessage } from '../replica/reconciler.ts';
 import type { Position } from '../replica/record.ts';
 import type { RecordStream } from '../replica/record-store.ts';
+import {
+  maxFraudEntries,
+  maxHashes,
+  maxNamed,
+  maxTold,
+  maxVectorEntries,
+  type SyncMessage,
+  toldBytes,
+} from '../replica/sync-messages.ts';
 import { groupDigestBytes, summaryGroups } from '../replica/vector-summary.ts';
 import { type Frame, frameType } from './frames.ts';
 
@@ -14,12 +22,32 @@ const key = v.pipe(
   v.instance(Uint8Array),
   v.check((bytes) => bytes.length === 32, 'has 32 bytes'),
 );
+const hashBytes = 32;
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const stream = v.picklist([0, 1]);
 const position = v.tuple([count, count]);
+/** Up to so many pieces of equal size, one after the other. */
+const piecesOf = (sizeBytes: number, most: number) =>
+  v.pipe(
+    v.instance(Uint8Array),
+    v.check(
+      (bytes) => bytes.length % sizeBytes === 0 && bytes.length <= sizeBytes * most,
+      `has up to ${most} pieces of ${sizeBytes} bytes`,
+    ),
+  );
 const vectorSchema = v.tuple([
   v.literal(frameType.vector),
   v.pipe(v.array(v.tuple([stream, key, count, count, key])), v.maxLength(maxVectorEntries)),
+]);
+const wantSchema = v.tuple([v.literal(frameType.want), stream, key, position]);
+const recordsSchema = v.tuple([
+  v.literal(frameType.records),
+  stream,
+  key,
+  position,
+  position,
+  v.pipe(v.array(v.instance(Uint8Array)), v.minLength(1), v.maxLength(10_000)),
+  v.optional(piecesOf(toldBytes, maxTold)),
 ]);
 const summarySchema = v.tuple([
   v.literal(frameType.summary),
@@ -35,71 +63,127 @@ const summarySchema = v.tuple([
     v.length(summaryGroups),
   ),
 ]);
-const wantSchema = v.tuple([v.literal(frameType.want), stream, key, position]);
-const recordsSchema = v.tuple([
-  v.literal(frameType.records),
+const wantHashesSchema = v.tuple([v.literal(frameType.wantHashes), stream, key, position]);
+const hashesSchema = v.tuple([
+  v.literal(frameType.hashes),
   stream,
   key,
   position,
   position,
-  v.pipe(v.array(v.instance(Uint8Array)), v.minLength(1), v.maxLength(10_000)),
+  piecesOf(hashBytes, maxHashes),
 ]);
+const wantNamedSchema = v.tuple([v.literal(frameType.wantNamed), stream, key, piecesOf(hashBytes, maxNamed)]);
+const fraudsSchema = v.tuple([
+  v.literal(frameType.frauds),
+  v.pipe(v.array(v.tuple([stream, key, count, count])), v.maxLength(maxFraudEntries)),
+]);
+const wantFraudSchema = v.tuple([v.literal(frameType.wantFraud), stream, key]);
+const fraudSchema = v.tuple([v.literal(frameType.fraud), v.instance(Uint8Array), v.instance(Uint8Array)]);
 
 const streamCode = (name: RecordStream): number => (name === 'control' ? 0 : 1);
 const streamName = (code: number): RecordStream => (code === 0 ? 'control' : 'data');
 const pair = ({ epoch, seq }: Position): [number, number] => [epoch, seq];
 const positionOf = ([epoch, seq]: readonly [number, number]): Position => ({ epoch, seq });
+const authored = ({ stream: name, author }: { stream: RecordStream; author: Uint8Array }) =>
+  [streamCode(name), author] as const;
+const authorOf = (code: number, author: Uint8Array) => ({ stream: streamName(code), author });
 
 /** A message as a frame. */
 export const encodeSync = (message: SyncMessage): Frame => {
-  if (message.kind === 'summary') return [frameType.summary, message.groups];
-  if (message.kind === 'vector')
-    return [
-      frameType.vector,
-      message.entries.map((one) => [streamCode(one.stream), one.author, one.epoch, one.seq, one.digest]),
-    ];
-  if (message.kind === 'want')
-    return [frameType.want, streamCode(message.stream), message.author, pair(message.from)];
-  return [
-    frameType.records,
-    streamCode(message.stream),
-    message.author,
-    pair(message.from),
-    pair(message.to),
-    message.records,
-  ];
+  switch (message.kind) {
+    case 'vector':
+      return [
+        frameType.vector,
+        message.entries.map((one) => [...authored(one), one.epoch, one.seq, one.digest]),
+      ];
+    case 'want':
+      return [frameType.want, ...authored(message), pair(message.from)];
+    case 'records': {
+      const { from, to, records, told } = message;
+      const frame: Frame = [frameType.records, ...authored(message), pair(from), pair(to), records];
+      return told ? [...frame, told] : frame;
+    }
+    case 'summary':
+      return [frameType.summary, message.groups];
+    case 'want-hashes':
+      return [frameType.wantHashes, ...authored(message), pair(message.from)];
+    case 'hashes':
+      return [frameType.hashes, ...authored(message), pair(message.from), pair(message.to), message.hashes];
+    case 'want-named':
+      return [frameType.wantNamed, ...authored(message), message.hashes];
+    case 'frauds':
+      return [frameType.frauds, message.entries.map((one) => [...authored(one), one.epoch, one.seq])];
+    case 'want-fraud':
+      return [frameType.wantFraud, ...authored(message)];
+    case 'fraud':
+      return [frameType.fraud, ...message.records];
+  }
 };
 
-/** The message in a frame of type summary, vector, want or records. Throws `protocol-error`. */
-export const decodeSync = (frame: Frame): SyncMessage => {
-  if (frame[0] === frameType.summary) return { kind: 'summary', groups: parse(summarySchema, frame)[1] };
-  if (frame[0] === frameType.vector) {
+/** Reads one type of frame. */
+const decoders: Record<number, (frame: Frame) => SyncMessage> = {
+  [frameType.vector]: (frame) => {
     const [, entries] = parse(vectorSchema, frame);
     return {
       kind: 'vector',
       entries: entries.map(([code, author, epoch, seq, digest]) => ({
-        stream: streamName(code),
-        author,
+        ...authorOf(code, author),
         epoch,
         seq,
         digest,
       })),
     };
-  }
-  if (frame[0] === frameType.want) {
+  },
+  [frameType.want]: (frame) => {
     const [, code, author, from] = parse(wantSchema, frame);
-    return { kind: 'want', stream: streamName(code), author, from: positionOf(from) };
-  }
-  const [, code, author, from, to, records] = parse(recordsSchema, frame);
-  return {
-    kind: 'records',
-    stream: streamName(code),
-    author,
-    from: positionOf(from),
-    to: positionOf(to),
-    records,
-  };
+    return { kind: 'want', ...authorOf(code, author), from: positionOf(from) };
+  },
+  [frameType.records]: (frame) => {
+    const [, code, author, from, to, records, told] = parse(recordsSchema, frame);
+    const range = { ...authorOf(code, author), from: positionOf(from), to: positionOf(to), records };
+    return { kind: 'records', ...range, ...(told && { told }) };
+  },
+  [frameType.summary]: (frame) => ({ kind: 'summary', groups: parse(summarySchema, frame)[1] }),
+  [frameType.wantHashes]: (frame) => {
+    const [, code, author, from] = parse(wantHashesSchema, frame);
+    return { kind: 'want-hashes', ...authorOf(code, author), from: positionOf(from) };
+  },
+  [frameType.hashes]: (frame) => {
+    const [, code, author, from, to, hashes] = parse(hashesSchema, frame);
+    return {
+      kind: 'hashes',
+      ...authorOf(code, author),
+      from: positionOf(from),
+      to: positionOf(to),
+      hashes,
+    };
+  },
+  [frameType.wantNamed]: (frame) => {
+    const [, code, author, hashes] = parse(wantNamedSchema, frame);
+    return { kind: 'want-named', ...authorOf(code, author), hashes };
+  },
+  [frameType.frauds]: (frame) => {
+    const [, entries] = parse(fraudsSchema, frame);
+    return {
+      kind: 'frauds',
+      entries: entries.map(([code, author, epoch, seq]) => ({ ...authorOf(code, author), epoch, seq })),
+    };
+  },
+  [frameType.wantFraud]: (frame) => {
+    const [, code, author] = parse(wantFraudSchema, frame);
+    return { kind: 'want-fraud', ...authorOf(code, author) };
+  },
+  [frameType.fraud]: (frame) => {
+    const [, first, second] = parse(fraudSchema, frame);
+    return { kind: 'fraud', records: [first, second] };
+  },
 };
+
+/** Whether a frame carries a reconciliation message. */
+export const isSyncFrame = (frame: Frame): boolean => Object.hasOwn(decoders, frame[0]);
+
+/** The message in a frame for which `isSyncFrame` holds. Throws `protocol-error`. */
+export const decodeSync = (frame: Frame): SyncMessage => decoders[frame[0]]!(frame);
 
 const parse = <Schema extends v.GenericSchema>(schema: Schema, frame: Frame): v.InferOutput<Schema> => {
   const parsed = v.safeParse(schema, frame);

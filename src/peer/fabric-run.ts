@@ -20,10 +20,13 @@ import type { Session } from '../net/session.ts';
 import { Supervisor } from '../net/supervisor.ts';
 import { createSynchronised } from '../net/synchronised.ts';
 import { formatEndpoint } from '../net/tls-channel.ts';
-import { Reconciler, type SyncLink, type SyncMessage } from '../replica/reconciler.ts';
+import { Reconciler } from '../replica/reconciler.ts';
 import { recordValue } from '../replica/record.ts';
-import type { StateStore } from '../replica/record-store.ts';
-import { Replica, type ReplicaChange } from '../replica/replica.ts';
+import type { StateStore, StoredState } from '../replica/record-store.ts';
+import { Replica } from '../replica/replica.ts';
+import type { ReplicaChange } from '../replica/replica-change.ts';
+import type { SyncLink, SyncMessage } from '../replica/sync-messages.ts';
+import { writingClock } from '../replica/writing-clock.ts';
 import type { LocalNotes } from '../store/local-notes.ts';
 import { hmacSha256 } from '../store/node-crypto.ts';
 import type { ThingServer } from '../thing/operations.ts';
@@ -36,8 +39,8 @@ import { Membership } from './membership.ts';
 
 export interface FabricRunOptions {
   readonly fabric: Fabric;
-  /** Raw records out of the store. */
-  readonly records: readonly Uint8Array[];
+  /** What the store holds. */
+  readonly stored: StoredState;
   readonly storedProof: readonly Uint8Array[];
   readonly signer: Signer;
   readonly crypto: Crypto;
@@ -98,14 +101,17 @@ export class FabricRun {
       keptMs: stampMs(options.kept.floor.clock),
       offsets: () => this.#clockOffsets(),
     });
-    this.#clock = new HybridClock(Date.now, options.kept.floor.clock);
-    this.replica = new Replica(options.records, {
+    const fabricTimeMs = () => this.time.timeMs();
+    this.#clock = new HybridClock(writingClock(Date.now, fabricTimeMs), options.kept.floor.clock);
+    this.replica = new Replica(options.stored.records, {
       fabric,
       signer,
       crypto,
       clock: this.#clock,
       now: Date.now,
+      fabricTimeMs,
       store: options.store,
+      notes: options.stored.local,
       lastEpoch: options.kept.floor.epoch,
       epochOpened: (epoch) => options.kept.keep({ epoch, clock: this.#clock.last }),
       yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),

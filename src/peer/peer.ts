@@ -24,6 +24,7 @@ import type { Fabric } from '../fabric/genesis.ts';
 import type { Discovery } from '../net/discovery-api.ts';
 import { InterfaceWatch } from '../net/interfaces.ts';
 import { createTlsContext, dialTls, parseEndpoint, type TlsListener } from '../net/tls-channel.ts';
+import type { StoredState } from '../replica/record-store.ts';
 import { archiveHome } from '../store/archive-home.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
 import { type Config, loadConfig, updateConfig } from '../store/config.ts';
@@ -67,6 +68,8 @@ import { thingList } from './thing-list.ts';
 import { Tokens } from './tokens.ts';
 import { version } from './version.ts';
 import { createWot } from './wot.ts';
+
+const nothingStored: StoredState = { records: [], local: new Map() };
 
 /** How a peer is started. */
 export interface PeerOptions {
@@ -119,7 +122,7 @@ export const createPeer = async (options: PeerOptions): Promise<Peer> => {
     const kept = await KeptMembership.open(home.membership, { health, known });
     const peer = new Peer({ options, config, home, store, health, notes, kept, seed, name, logger });
     opened.defer(() => peer.stop());
-    await peer.start(stored.records);
+    await peer.start(stored);
     return peer;
   } catch (error) {
     await opened.disposeAsync();
@@ -204,7 +207,7 @@ export class Peer implements PeerApi {
   }
 
   /** Called once, by `createPeer`. */
-  async start(records: readonly Uint8Array[]): Promise<void> {
+  async start(stored: StoredState): Promise<void> {
     const { options, config, home, health, notes, kept, logger } = this.#parts;
     const fabricName = options.fabricName ?? this.#name;
     const fabric = await openFabric({ home, notes, kept, signer: this.#signer, name: fabricName });
@@ -229,7 +232,7 @@ export class Peer implements PeerApi {
           logger,
         });
     }
-    this.#run = this.#newRun(fabric, records);
+    this.#run = this.#newRun(fabric, stored);
     if (notes.get(rebuiltNote) === true) await this.#startRebuilt();
     else await this.#run.start();
     health.onRecovered = () => {
@@ -368,7 +371,7 @@ export class Peer implements PeerApi {
       this.#checkAlone();
       await this.#leaveFor(joined);
       if (options.name !== undefined) this.#name = options.name;
-      this.#run = this.#newRun(joined.fabric, []);
+      this.#run = this.#newRun(joined.fabric, nothingStored);
       const caughtUp = joined.role === 'guest' ? undefined : this.#run.caughtUp(catchUpTimeoutMs);
       await this.#run.start();
       await this.#exposed.publish();
@@ -389,7 +392,7 @@ export class Peer implements PeerApi {
       const facts = { genesis: fabric.bytes, proof, addresses: [...addresses] };
       await this.#parts.notes.commit(membershipNotes(facts), { clearRecords: true });
     } catch (error) {
-      this.#run = this.#newRun(former.fabric, former.replica.rawRecords());
+      this.#run = this.#newRun(former.fabric, former.replica.stored());
       await this.#run.start();
       throw error;
     }
@@ -458,11 +461,11 @@ export class Peer implements PeerApi {
     );
   }
 
-  #newRun(fabric: Fabric, records: readonly Uint8Array[]): FabricRun {
+  #newRun(fabric: Fabric, stored: StoredState): FabricRun {
     const { options, config, store, notes, kept, logger } = this.#parts;
     return new FabricRun({
       fabric,
-      records,
+      stored,
       storedProof: storedProof(notes),
       signer: this.#signer,
       crypto: nodeCrypto,
@@ -480,7 +483,8 @@ export class Peer implements PeerApi {
       activity: (activity) => this.#feed.tell(activity),
       sessionOpened: (peer) => this.#routing.sessionOpened(peer),
       followed: () => this.#routing.followed(),
-      changed: ({ records }) => this.#directoryChanges.tell(records, this.#run.directory),
+      changed: ({ records, removed }) =>
+        this.#directoryChanges.tell([...records, ...removed], this.#run.directory),
     });
   }
 

@@ -1,20 +1,30 @@
 /**
- * Who may write which data record: a device speaks for itself and its own Things, admins for the fabric.
- * Relies on the membership as it is now; asked when reading, so that the order of arrival never matters.
+ * Whose records are held, and who may write which data record: a device speaks for itself and its own Things, admins
+ * for the fabric. Relies on the membership as it is now, so that the order of arrival never matters.
  */
-import { parseThingId } from '../core/ids.ts';
+import { type PeerId, parseThingId } from '../core/ids.ts';
 import type { Authority } from '../fabric/authority.ts';
 import type { SignedRecord } from './record.ts';
+import type { RecordStream } from './record-store.ts';
 
 const ofAdmins = new Set(['label', 'rule', 'scene', 'setting']);
 const ofThings = new Set(['thing', 'shadow']);
 
+/** Whether an author's records in this stream are to be held: control of whom authority may follow from, data of members. */
+export const isHeld = (stream: RecordStream, author: PeerId, authority: Authority): boolean => {
+  if (stream === 'control') return authority.controlAuthors.has(author);
+  const role = authority.members.get(author)?.role;
+  return role !== undefined && role !== 'guest';
+};
+
 /** Whether this record's author is entitled to it under this membership. */
 export const mayWrite = (record: SignedRecord, authority: Authority): boolean => {
-  const role = authority.members.get(record.authorId)?.role;
-  if (role === undefined || role === 'guest') return false;
+  if (!isHeld('data', record.authorId, authority)) return false;
   if (record.collection === 'peer') return record.key === record.authorId;
-  if (ofThings.has(record.collection)) return parseThingId(record.key)?.peer === record.authorId;
-  if (ofAdmins.has(record.collection)) return role === 'admin';
+  if (ofThings.has(record.collection)) {
+    const thing = parseThingId(record.key);
+    return thing !== undefined && authority.speakerOf(thing.peer) === record.authorId;
+  }
+  if (ofAdmins.has(record.collection)) return authority.members.get(record.authorId)?.role === 'admin';
   return true;
 };

@@ -1,38 +1,32 @@
 /**
- * Keeps the replicas of peers in session equal: tells positions, asks for what is missing, pushes news.
+ * Keeps the replicas of peers in session equal: compares summaries and positions, asks for what is missing, pushes news.
  * Relies on the replica for every check and on its owner for sending, time and delay.
  */
 
-import { equalBytes, toHex } from '../core/bytes.ts';
+import { concat, equalBytes, toHex } from '../core/bytes.ts';
 import type { Crypto } from '../core/crypto.ts';
 import { AlthingError, isDiskFailure } from '../core/errors.ts';
-import { type PeerId, peerIdOf } from '../core/ids.ts';
+import { type PeerId, peerIdOf, publicKeyOf } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
+import { FraudExchange } from './fraud-exchange.ts';
+import type { ReceiveOutcome } from './incoming-range.ts';
+import { advance, askedNext, begun, chunkBytes, tellHashes, tellNamed, tookHashes } from './mending.ts';
 import { comparePositions, origin, type Position } from './record.ts';
 import type { RecordStream } from './record-store.ts';
-import type { IncomingRange, ReceiveOutcome, Replica, ReplicaChange, VectorEntry } from './replica.ts';
-import { groupOf, summarise, type VectorSummary } from './vector-summary.ts';
-
-/** What peers say to one another about records. */
-export type SyncMessage =
-  | { readonly kind: 'summary'; readonly groups: VectorSummary }
-  | { readonly kind: 'vector'; readonly entries: readonly VectorEntry[] }
-  | {
-      readonly kind: 'want';
-      readonly stream: RecordStream;
-      readonly author: Uint8Array;
-      readonly from: Position;
-    }
-  | ({ readonly kind: 'records' } & IncomingRange);
-
-/** One session as the reconciler sees it. */
-export interface SyncLink {
-  readonly peer: PeerId;
-  /** Queues a message; never throws. */
-  send(message: SyncMessage): void;
-  /** Ends the session: the other side broke the protocol. */
-  fail(error: AlthingError): void;
-}
+import { type Known, keyOf, RemoteSide } from './remote-side.ts';
+import type { Replica, VectorEntry } from './replica.ts';
+import type { ReplicaChange } from './replica-change.ts';
+import {
+  type HashesMessage,
+  maxTold,
+  maxVectorEntries,
+  type RecordsMessage,
+  type SyncLink,
+  type SyncMessage,
+  toldBytes,
+} from './sync-messages.ts';
+import { differingGroups, groupOf, ReplicaSummary, type VectorSummary } from './vector-summary.ts';
+import { type Withheld, WithheldRecords } from './withheld.ts';
 
 export interface ReconcilerOptions {
   readonly now: () => number;
@@ -43,166 +37,189 @@ export interface ReconcilerOptions {
   readonly logger: Logger;
 }
 
-/** Most bytes of records in one message: well under a frame, so that commands pass in between. */
-const chunkBytes = 128 * 1024;
-/** Most entries in one vector message. */
-export const maxVectorEntries = 2000;
-/** Most authors that one session may tell of. */
-const maxRemoteEntries = 20_000;
 /** An answer that has not come by then is asked for elsewhere. */
 const wantTimeoutMs = 5000;
-/** Everybody in session is told again where everything stands: whatever went unnoticed is noticed then. */
+/** Everybody in session is sent a summary again: whatever went unnoticed is noticed then. */
 const retellMs = 60_000;
+/** Nobody has to compare summaries with one session more often. */
+const minSummaryPauseMs = 5000;
 /** News of others is told on after this long, unless the other side has told it first. */
 const relayDelayMs = 60;
+/** Who has left so many questions about one author unanswered withholds something. */
+const missesToTell = 3;
+/** Differences that are told in the log. */
+const maxToldDifferences = 1000;
 
-/** The furthest position that the other side of a session is known to hold of one author. */
-interface Known extends Position {
-  readonly stream: RecordStream;
-  readonly author: Uint8Array;
-  /** What it said of its records at this position. */
-  readonly digest: Uint8Array | undefined;
-}
-
-interface LinkState {
+/** What has been asked for and not yet come. */
+interface Asked {
   readonly link: SyncLink;
-  /** When to tell it again where everything stands. */
-  retellAt: number;
-  /** By stream and author. */
-  readonly remote: Map<string, Known>;
-  /** Authors whose records are gone through from the beginning, since ours differ: how far that got. */
-  readonly mending: Map<string, Position>;
-  /** Digests here and there for which that was done: once is enough. */
-  readonly compared: Map<string, string>;
-  /** Positions here and there at which the other side's records do not follow on what is here, even so. */
-  readonly gaps: Map<string, string>;
+  readonly what: 'want' | 'want-hashes' | 'want-named';
+  readonly from: Position;
+  readonly until: number;
 }
-
-const keyOf = (stream: RecordStream, author: PeerId): string => `${stream}/${author}`;
 
 /** All sessions' reconciliation. Pull-based: whoever is behind asks, one asking at a time for each author. */
 export class Reconciler {
-  /** Set by the owner; called while all that the first vector told of is here, as far as its authors are members. */
+  /** Set by the owner; called while all that the first vector told of is here, as far as it is to be taken in. */
   onSettled: (() => void) | undefined;
   readonly #replica: Replica;
   readonly #options: ReconcilerOptions;
-  readonly #links = new Map<SyncLink, LinkState>();
-  /** What has been asked for and not yet come. */
-  readonly #asked = new Map<string, { link: SyncLink; from: Position; until: number }>();
+  readonly #sides = new Map<SyncLink, RemoteSide>();
+  readonly #asked = new Map<string, Asked>();
+  readonly #summary: ReplicaSummary;
+  readonly #frauds: FraudExchange;
+  readonly #withheld = new WithheldRecords();
   readonly #toRelay = new Set<string>();
   #cancelRelay: (() => void) | undefined;
-  readonly #told = new Set<string>();
+  readonly #toldDifferences = new Set<string>();
   /** What the first vector told of. News that comes meanwhile does not move it. */
   #goal: readonly VectorEntry[] | undefined;
-  /** Kept until something changes: all sessions are told the same. */
-  #summary: VectorSummary | undefined;
 
   constructor(replica: Replica, options: ReconcilerOptions) {
     this.#replica = replica;
     this.#options = options;
+    this.#summary = new ReplicaSummary(replica, options.crypto);
+    this.#frauds = new FraudExchange(replica, options.now);
   }
 
-  /** A session has begun: tells the other side in short where everything stands here. */
+  /** A session has begun: tells the other side in short what is held here. */
   add(link: SyncLink): void {
     const retellAt = this.#options.now() + retellMs * this.#options.random();
-    const state = {
-      link,
-      retellAt,
-      remote: new Map(),
-      mending: new Map(),
-      compared: new Map(),
-      gaps: new Map(),
-    };
-    this.#links.set(link, state);
-    this.#sendSummary(link);
+    this.#sides.set(link, new RemoteSide(link, retellAt));
+    this.#frauds.add(link);
+    link.send({ kind: 'summary', groups: this.#summary.get() });
   }
 
   /** A session has ended: what was asked of it is asked elsewhere. */
   remove(link: SyncLink): void {
-    this.#links.delete(link);
+    this.#sides.delete(link);
+    this.#frauds.remove(link);
     for (const [key, asked] of this.#asked) if (asked.link === link) this.#asked.delete(key);
     this.#askAll();
   }
 
+  /** Claims of sessions that were not made good: three questions unanswered, or records that lead nowhere. */
+  withheld(): Withheld[] {
+    return this.#withheld.list((stream, author) =>
+      this.#replica.takes(stream, author) ? this.#replica.position(stream, author) : undefined,
+    );
+  }
+
   /**
    * Call about once a second: asks again for what did not come, those first who have not let us wait, and tells again
-   * where everything stands.
+   * what is held here.
    */
   tick(): void {
     const now = this.#options.now();
-    let late = false;
-    for (const [key, { link, until }] of this.#asked) {
-      if (until > now) continue;
+    let isDue = this.#replica.tick();
+    for (const [key, asked] of this.#asked) {
+      if (asked.until > now) continue;
       this.#asked.delete(key);
-      late = true;
-      const state = this.#links.get(link);
-      if (!state) continue;
-      this.#links.delete(link);
-      this.#links.set(link, state);
+      isDue = true;
+      this.#missed(key, asked);
     }
-    if (late) this.#askAll();
-    for (const state of this.#links.values()) {
-      if (state.retellAt > now) continue;
-      state.retellAt = now + retellMs;
-      this.#sendSummary(state.link);
+    if (isDue) this.#askAll();
+    this.#frauds.tick();
+    for (const side of this.#sides.values()) {
+      if (side.retellAt > now) continue;
+      side.retellAt = now + retellMs;
+      side.link.send({ kind: 'summary', groups: this.#summary.get() });
     }
   }
 
   close(): void {
     this.#cancelRelay?.();
-    this.#links.clear();
+    this.#sides.clear();
     this.#asked.clear();
   }
 
   /** A message of the other side. Resolves when it has been dealt with, so that the session can push back. */
   async handle(link: SyncLink, message: SyncMessage): Promise<void> {
-    const state = this.#links.get(link);
-    if (!state) return;
-    if (message.kind === 'summary') this.#contrast(state, message.groups);
-    else if (message.kind === 'vector') this.#hear(state, message.entries);
-    else if (message.kind === 'want') this.#answer(state, message);
-    else await this.#take(state, message);
-    if (message.kind === 'vector') this.#goal ??= message.entries;
-    if (this.onSettled && message.kind !== 'want' && this.#settled()) this.onSettled();
+    const side = this.#sides.get(link);
+    if (!side) return;
+    try {
+      await this.#handle(side, message);
+    } catch (error) {
+      // What was asked for and could not be stored is asked for again when its time is over.
+      if (error instanceof AlthingError && error.code === 'record-invalid') link.fail(error);
+      else if (this.#sides.size > 0 && !isDiskFailure(error))
+        this.#options.logger.error({ err: error, peer: link.peer }, 'Records could not be stored.');
+      return;
+    }
+    if (this.onSettled && !message.kind.startsWith('want') && this.#settled()) this.onSettled();
+  }
+
+  async #handle(side: RemoteSide, message: SyncMessage): Promise<void> {
+    const { link } = side;
+    switch (message.kind) {
+      case 'summary':
+        this.#compareSummaries(side, message.groups);
+        break;
+      case 'vector':
+        this.#hear(side, message.entries);
+        this.#goal ??= message.entries;
+        break;
+      case 'want':
+        this.#answer(side, message);
+        break;
+      case 'records':
+        await this.#take(side, message);
+        break;
+      case 'want-hashes':
+        this.#reply(link, message, tellHashes(this.#replica, message));
+        break;
+      case 'hashes':
+        this.#takeHashes(side, message);
+        break;
+      case 'want-named':
+        this.#reply(link, message, tellNamed(this.#replica, message));
+        break;
+      case 'frauds':
+        this.#frauds.hear(link, message);
+        break;
+      case 'want-fraud':
+        this.#frauds.answer(link, message);
+        break;
+      case 'fraud':
+        await this.#frauds.take(link, message);
+    }
   }
 
   #settled(): boolean {
-    const { members } = this.#replica.authority;
     return (this.#goal ?? []).every(({ stream, author, ...position }) => {
       const id = peerIdOf(author);
-      return !members.has(id) || comparePositions(this.#replica.position(stream, id), position) >= 0;
+      const isWanted = this.#replica.takes(stream, id) && !this.#replica.waits(stream, id);
+      if (!isWanted || this.#replica.voids(stream, id, position)) return true;
+      return comparePositions(this.#replica.position(stream, id), position) >= 0;
     });
   }
 
   /** Tells the sessions of a change in the replica: own news at once, others' after a moment. */
   replicaChanged(change: ReplicaChange): void {
-    this.#summary = undefined;
     const newest = change.records.at(-1);
     if (newest) {
-      const key = keyOf(newest.stream, newest.authorId);
+      this.#summary.changed(newest.author);
       if (change.own) this.#push(newest.stream, newest.authorId, change.from);
-      else this.#relayLater(key);
+      else this.#relayLater(keyOf(newest));
     }
+    if (change.membership || change.removed.length > 0 || change.frauds.length > 0) this.#summary.changed();
     if (change.membership) this.#askAll();
+    if (change.frauds.length > 0) this.#frauds.tellAll(change.frauds);
   }
 
   #push(stream: RecordStream, author: PeerId, from: Position): void {
     const range = this.#replica.range(stream, author, from, chunkBytes);
     if (!range) return;
-    const raw = range.records.map((record) => record.raw);
-    const rest = comparePositions(range.to, this.#replica.position(stream, author)) < 0;
-    for (const { link, remote } of this.#links.values()) {
-      link.send({
-        kind: 'records',
-        stream,
-        author: range.records[0]!.author,
-        from,
-        to: range.to,
-        records: raw,
-      });
-      const { author: key } = range.records[0]!;
-      remote.set(keyOf(stream, author), { ...range.to, stream, author: key, digest: undefined });
-      if (rest) this.#sendVector(link, [this.#replica.entry(stream, author)!]);
+    const { to } = range;
+    const { author: key } = range.records[0]!;
+    const sides = [...this.#sides.values()];
+    const names = sides.slice(0, maxTold).map(({ link }) => publicKeyOf(link.peer).subarray(0, toldBytes));
+    const records = range.records.map((record) => record.raw);
+    const rest = comparePositions(to, this.#replica.position(stream, author)) < 0;
+    for (const side of sides) {
+      side.link.send({ kind: 'records', stream, author: key, from, to, records, told: concat(...names) });
+      side.holds({ ...to, stream, author: key, digest: undefined });
+      if (rest) this.#sendVector(side.link, [this.#replica.entry(stream, author)!]);
     }
   }
 
@@ -218,17 +235,22 @@ export class Reconciler {
 
   /** Says where the changed authors stand, to those who are not known to stand there too. */
   #relay(): void {
-    const keys = [...this.#toRelay];
+    const news: [key: string, entry: VectorEntry][] = [];
+    for (const key of this.#toRelay) {
+      const [stream, author] = key.split('/') as [RecordStream, PeerId];
+      const entry = this.#replica.entry(stream, author);
+      if (entry) news.push([key, entry]);
+    }
     this.#toRelay.clear();
-    for (const { link, remote } of this.#links.values()) {
-      const news: VectorEntry[] = [];
-      for (const key of keys) {
-        const [stream, author] = key.split('/') as [RecordStream, PeerId];
-        const entry = this.#replica.entry(stream, author);
-        const known = remote.get(key);
-        if (entry && author !== link.peer && (!known || comparePositions(known, entry) < 0)) news.push(entry);
-      }
-      this.#sendVector(link, news);
+    for (const side of this.#sides.values()) {
+      const own = publicKeyOf(side.link.peer);
+      const untold = news.filter(
+        ([key, entry]) => !equalBytes(entry.author, own) && !side.isPast(key, entry),
+      );
+      this.#sendVector(
+        side.link,
+        untold.map(([, entry]) => entry),
+      );
     }
   }
 
@@ -240,111 +262,98 @@ export class Reconciler {
       link.send({ kind: 'vector', entries: controlFirst.slice(at, at + maxVectorEntries) });
   }
 
-  #sendSummary(link: SyncLink): void {
-    this.#summary ??= summarise(this.#replica.vector(), this.#options.crypto);
-    link.send({ kind: 'summary', groups: this.#summary });
-  }
-
-  /** The other side told in short where everything stands there: it gets all of the groups that differ here. */
-  #contrast(state: LinkState, theirs: VectorSummary): void {
-    this.#summary ??= summarise(this.#replica.vector(), this.#options.crypto);
-    const differing = new Set<number>();
-    for (const [group, mine] of this.#summary.entries()) {
-      const their = theirs[group] ?? null;
-      if (mine && their ? !equalBytes(mine, their) : mine !== their) differing.add(group);
-    }
-    if (differing.size === 0) {
+  /** In the groups in which the two sides differ the other one is told where everything stands here. */
+  #compareSummaries(side: RemoteSide, theirs: VectorSummary): void {
+    const { link } = side;
+    const now = this.#options.now();
+    if (side.summaryAt > now - minSummaryPauseMs) return;
+    side.summaryAt = now;
+    const groups = differingGroups(this.#summary.get(), theirs);
+    if (groups.size === 0) {
       this.#goal ??= [];
       return;
     }
-    const entries = this.#replica
-      .vector()
-      .filter(({ epoch, author }) => epoch > 0 && differing.has(groupOf(author)));
-    // Even where it is empty: the other side waits for it.
-    if (entries.length === 0) state.link.send({ kind: 'vector', entries });
-    else this.#sendVector(state.link, entries);
+    const isMeant = (author: Uint8Array): boolean => groups.has(groupOf(author));
+    const entries = this.#replica.vector(isMeant);
+    if (entries.length > 0) this.#sendVector(link, entries);
+    // Says that there is nothing: the other side may wait for that.
+    else link.send({ kind: 'vector', entries: [] });
+    this.#frauds.tell(link, isMeant);
   }
 
-  #hear(state: LinkState, entries: readonly VectorEntry[]): void {
+  #hear(side: RemoteSide, entries: readonly VectorEntry[]): void {
     for (const entry of entries) {
       const author = peerIdOf(entry.author);
-      const key = keyOf(entry.stream, author);
-      this.#note(state, entry.stream, entry.author, entry, entry.digest);
+      const key = keyOf(entry);
+      side.claims(entry);
+      const here = this.#replica.position(entry.stream, author);
+      if (author === this.#replica.self && comparePositions(entry, here) > 0) this.#replica.hearOwn(entry);
+      const asked = this.#asked.get(key);
+      // What was asked for is not there: this is the answer.
       if (
-        author === this.#replica.self &&
-        comparePositions(entry, this.#replica.position(entry.stream, author)) > 0
-      )
-        this.#replica.hearOwn(entry);
-      this.#compare(state, key);
-      this.#ask(state, key);
+        asked?.link === side.link &&
+        asked.what !== 'want-named' &&
+        comparePositions(entry, asked.from) <= 0
+      ) {
+        this.#asked.delete(key);
+        side.misses.delete(key);
+      }
+      this.#compare(side, key);
+      this.#ask(side, key);
     }
-  }
-
-  #note(
-    state: LinkState,
-    stream: RecordStream,
-    author: Uint8Array,
-    { epoch, seq }: Position,
-    digest?: Uint8Array,
-  ): void {
-    const key = keyOf(stream, peerIdOf(author));
-    const known = state.remote.get(key);
-    const later = known ? comparePositions({ epoch, seq }, known) : 1;
-    if (later < 0 || (later === 0 && !digest)) return;
-    if (!known && state.remote.size >= maxRemoteEntries) {
-      state.link.fail(new AlthingError('too-many', `A vector may name at most ${maxRemoteEntries} authors.`));
-      return;
-    }
-    state.remote.set(key, { epoch, seq, stream, author, digest });
   }
 
   /**
    * At equal positions the records must be equal too. Where they are not, one of the two was restored from a backup or
    * something was left out on the way: each goes through what the other holds, once for each state of both.
    */
-  #compare(state: LinkState, key: string): void {
-    const known = state.remote.get(key);
+  #compare(side: RemoteSide, key: string): void {
+    const known = side.known.get(key);
     if (!known?.digest) return;
     const author = peerIdOf(known.author);
     if (comparePositions(this.#replica.position(known.stream, author), known) !== 0) return;
     const mine = this.#replica.entry(known.stream, author);
     if (!mine || equalBytes(mine.digest, known.digest)) return;
     const both = toHex(mine.digest) + toHex(known.digest);
-    if (state.compared.get(key) === both) return;
-    state.compared.set(key, both);
-    state.mending.set(key, origin);
-    if (this.#told.has(key) || this.#told.size >= 1000) return;
-    this.#told.add(key);
+    if (side.compared.get(key) === both) return;
+    side.compared.set(key, both);
+    side.mending.set(key, begun(this.#replica.log(known.stream, author)));
+    if (this.#toldDifferences.has(key) || this.#toldDifferences.size >= maxToldDifferences) return;
+    this.#toldDifferences.add(key);
     this.#options.logger.info(
-      { author, stream: known.stream, peer: state.link.peer },
+      { author, stream: known.stream, peer: side.link.peer },
       'Two peers hold different records of one author at the same position: they are compared.',
     );
   }
 
   /** Asks one session for an author's records where it holds more and nobody is being asked already. */
-  #ask(state: LinkState, key: string): void {
-    const known = state.remote.get(key);
-    if (!known || this.#asked.has(key)) return;
-    const author = peerIdOf(known.author);
-    const from = this.#mendedTo(state, key, known) ?? this.#replica.position(known.stream, author);
-    if (comparePositions(from, known) >= 0 || state.gaps.get(key) === this.#gap(known)) return;
-    const role = this.#replica.authority.members.get(author)?.role;
-    // Asked again as soon as the membership changes.
-    if (role === undefined || role === 'guest') return;
-    this.#asked.set(key, { link: state.link, from, until: this.#options.now() + wantTimeoutMs });
-    state.link.send({ kind: 'want', stream: known.stream, author: known.author, from });
+  #ask(side: RemoteSide, key: string): void {
+    const known = side.known.get(key);
+    if (!known || this.#asked.has(key) || side.gaps.get(key) === this.#gap(known)) return;
+    const { stream, author } = known;
+    const id = peerIdOf(author);
+    // Asked again as soon as the membership changes, or the time has come.
+    if (!this.#replica.takes(stream, id) || this.#replica.waits(stream, id)) return;
+    this.#mendedIfEqual(side, key, known);
+    const mending = side.mending.get(key);
+    const from = this.#replica.position(stream, id);
+    if (!mending && comparePositions(from, known) >= 0) return;
+    const message = mending ? askedNext(mending, known) : ({ kind: 'want', stream, author, from } as const);
+    const until = this.#options.now() + wantTimeoutMs;
+    const askedFrom = message.kind === 'want-named' ? origin : message.from;
+    this.#asked.set(key, { link: side.link, what: message.kind, from: askedFrom, until });
+    side.link.send(message);
   }
 
-  /** How far the other side's records have been gone through; undefined where that is done, or not needed any more. */
-  #mendedTo(state: LinkState, key: string, known: Known): Position | undefined {
-    const cursor = state.mending.get(key);
-    if (!cursor) return undefined;
+  /** Ends the going through of an author's records where that is done, or not needed any more. */
+  #mendedIfEqual(side: RemoteSide, key: string, known: Known): void {
+    const mending = side.mending.get(key);
+    if (!mending) return;
     const mine = this.#replica.entry(known.stream, peerIdOf(known.author));
-    const equal =
+    const isEqual =
       mine && known.digest && comparePositions(mine, known) === 0 && equalBytes(mine.digest, known.digest);
-    if (!equal && comparePositions(cursor, known) < 0) return cursor;
-    state.mending.delete(key);
-    return undefined;
+    const isDone = mending.missing.length === 0 && comparePositions(mending.cursor, known) >= 0;
+    if (isEqual || isDone) side.mending.delete(key);
   }
 
   /** Names the state in which an author's records cannot be had: what is there does not follow on what is here. */
@@ -355,59 +364,114 @@ export class Reconciler {
 
   #askAll(): void {
     for (const stream of ['control', 'data'] as const)
-      for (const state of this.#links.values())
-        for (const [key, known] of state.remote) if (known.stream === stream) this.#ask(state, key);
+      for (const side of this.#sides.values())
+        for (const [key, known] of side.known) if (known.stream === stream) this.#ask(side, key);
   }
 
-  #answer(state: LinkState, want: Extract<SyncMessage, { kind: 'want' }>): void {
-    const author = peerIdOf(want.author);
-    const range = this.#replica.range(want.stream, author, want.from, chunkBytes);
-    if (!range) return;
-    this.#note(state, want.stream, want.author, range.to);
-    state.link.send({
-      kind: 'records',
-      stream: want.stream,
-      author: want.author,
-      from: want.from,
-      to: range.to,
-      records: range.records.map((record) => record.raw),
-    });
+  #answer(side: RemoteSide, want: Extract<SyncMessage, { kind: 'want' }>): void {
+    const { stream, author, from } = want;
+    const range = this.#replica.range(stream, peerIdOf(author), from, chunkBytes);
+    if (range) side.holds({ ...range.to, stream, author, digest: undefined });
+    const records = range?.records.map((record) => record.raw) ?? [];
+    this.#reply(side.link, want, range && { kind: 'records', stream, author, from, to: range.to, records });
   }
 
-  async #take(state: LinkState, range: IncomingRange): Promise<void> {
+  /** Gives the answer; where there is none says where the author stands here: nobody shall wait for it. */
+  #reply(
+    link: SyncLink,
+    { stream, author }: { readonly stream: RecordStream; readonly author: Uint8Array },
+    answer: SyncMessage | undefined,
+  ): void {
+    const nothing = { stream, author, ...origin, digest: new Uint8Array(32) };
+    const entry = this.#replica.entry(stream, peerIdOf(author)) ?? nothing;
+    link.send(answer ?? { kind: 'vector', entries: [entry] });
+  }
+
+  async #take(side: RemoteSide, range: RecordsMessage): Promise<void> {
+    const { stream } = range;
     const author = peerIdOf(range.author);
-    const key = keyOf(range.stream, author);
-    this.#note(state, range.stream, range.author, range.to);
+    const key = keyOf(range);
+    side.holds({ ...range.to, stream, author: range.author, digest: undefined });
+    if (range.told && author === side.link.peer) this.#toldByAuthor(key, range.to, range.told);
     const asked = this.#asked.get(key);
-    const isAnswer = asked?.link === state.link && comparePositions(asked.from, range.from) === 0;
-    const cursor = state.mending.get(key);
-    const mend = isAnswer && cursor !== undefined && comparePositions(cursor, range.from) === 0;
-    let outcome: ReceiveOutcome;
-    try {
-      outcome = await this.#replica.receive(range, { mend });
-    } catch (error) {
-      // What was asked for and could not be stored is asked for again when its time is over.
-      if (error instanceof AlthingError && error.code === 'record-invalid') state.link.fail(error);
-      else if (this.#links.size > 0 && !isDiskFailure(error))
-        this.#options.logger.error({ err: error, author }, 'Records could not be stored.');
-      return;
-    }
+    const isAnswer =
+      asked?.link === side.link &&
+      asked.what !== 'want-hashes' &&
+      comparePositions(asked.from, range.from) === 0;
+    const mending = isAnswer ? side.mending.get(key) : undefined;
+    const isByName = isAnswer && asked.what === 'want-named';
+    const isMend = mending !== undefined && comparePositions(mending.cursor, range.from) === 0;
+    const reach = isByName ? 'holes' : isMend ? 'all' : 'next';
+    const outcome = await this.#replica.receive(range, { reach });
     if (isAnswer && this.#asked.get(key) === asked) this.#asked.delete(key);
-    if (!this.#links.has(state.link)) return;
-    if (mend) state.mending.set(key, range.to);
-    if (outcome === 'gap') this.#gapped(state, key, mend);
-    this.#compare(state, key);
+    if (isAnswer) side.misses.delete(key);
+    if (!this.#sides.has(side.link)) return;
+    if (mending && (isByName || isMend)) advance(mending, range, isByName);
+    this.#conclude(side, key, outcome, reach !== 'next');
+    this.#compare(side, key);
     // There may be more: the range was one chunk, or something before it is missing here.
-    for (const one of [state, ...this.#links.values()]) this.#ask(one, key);
+    for (const one of [side, ...this.#sides.values()]) this.#ask(one, key);
   }
 
-  /** A range did not follow on what is here: gone through from the beginning, unless that was it already. */
-  #gapped(state: LinkState, key: string, mend: boolean): void {
-    if (!mend) {
-      state.mending.set(key, origin);
-      return;
+  /** What follows where a range was not taken in. */
+  #conclude(side: RemoteSide, key: string, outcome: ReceiveOutcome, isMend: boolean): void {
+    const known = side.known.get(key);
+    if (outcome === 'ahead') {
+      // Gone through again when its time has come.
+      side.mending.delete(key);
+      side.compared.delete(key);
+    } else if (outcome === 'gap' && !isMend) side.mending.set(key, begun(undefined));
+    else if (outcome === 'gap' || outcome === 'void' || outcome === 'over-quota') {
+      side.mending.delete(key);
+      if (known) side.gaps.set(key, this.#gap(known));
+      if (known && outcome === 'gap') this.#noteWithheld(side, known);
     }
-    state.mending.delete(key);
-    state.gaps.set(key, this.#gap(state.remote.get(key)!));
+  }
+
+  #takeHashes(side: RemoteSide, message: HashesMessage): void {
+    const key = keyOf(message);
+    const asked = this.#asked.get(key);
+    const mending = side.mending.get(key);
+    if (!mending || asked?.link !== side.link || asked.what !== 'want-hashes') return;
+    if (comparePositions(asked.from, message.from) !== 0) return;
+    this.#asked.delete(key);
+    side.misses.delete(key);
+    const log = this.#replica.log(message.stream, peerIdOf(message.author));
+    if (!log || !tookHashes(mending, message, log)) side.mending.delete(key);
+    this.#ask(side, key);
+  }
+
+  /** Authors tell their news to all in session with them: those need not hear it from us. */
+  #toldByAuthor(key: string, position: Position, told: Uint8Array): void {
+    const names = new Set<string>();
+    for (let at = 0; at + toldBytes <= told.length; at += toldBytes)
+      names.add(toHex(told.subarray(at, at + toldBytes)));
+    for (const side of this.#sides.values())
+      if (names.has(side.shortName)) side.toldByAuthor.set(key, { epoch: position.epoch, seq: position.seq });
+  }
+
+  /** An answer did not come: others are asked before this session is again. */
+  #missed(key: string, { link, what }: Asked): void {
+    const side = this.#sides.get(link);
+    if (!side) return;
+    this.#sides.delete(link);
+    this.#sides.set(link, side);
+    if (what !== 'want') side.mending.delete(key);
+    // Records asked for by name may have given way to newer ones meanwhile.
+    if (what === 'want-named') return;
+    const misses = (side.misses.get(key) ?? 0) + 1;
+    side.misses.set(key, misses);
+    const known = side.known.get(key);
+    if (known && misses >= missesToTell) this.#noteWithheld(side, known);
+  }
+
+  #noteWithheld({ link }: RemoteSide, { stream, author, epoch, seq }: Known): void {
+    this.#withheld.note({
+      peer: link.peer,
+      author: peerIdOf(author),
+      stream,
+      position: { epoch, seq },
+      sinceMs: this.#options.now(),
+    });
   }
 }

@@ -13,6 +13,8 @@ import type { RecordStream, StoredRecord } from './record-store.ts';
 
 /** Largest record, signature included. */
 export const maxRecordBytes = 64 * 1024;
+/** Largest control record, signature included: all peers keep them for ever. */
+const maxControlBytes = 16 * 1024;
 const signatureBytes = 64;
 
 /** A place in one author's stream: epochs first, then the count within. */
@@ -30,6 +32,9 @@ export const comparePositions = (a: Position, b: Position): number => a.epoch - 
 /** The control collections have a stream of their own. */
 export const streamOf = (collection: string): RecordStream =>
   controlCollections.has(collection) ? 'control' : 'data';
+
+const maxBytesOf = (stream: RecordStream): number =>
+  stream === 'control' ? maxControlBytes : maxRecordBytes;
 
 /** A record's content, before it is signed. */
 export interface RecordBody extends Position {
@@ -80,10 +85,11 @@ export const signRecord = (body: RecordBody, fabric: Uint8Array, signer: Signer)
     body.deleted,
     body.value,
   ]);
-  if (bytes.length + signatureBytes > maxRecordBytes)
+  const maxBytes = maxBytesOf(streamOf(body.collection));
+  if (bytes.length + signatureBytes > maxBytes)
     throw new AlthingError(
       'value-too-large',
-      `The ${body.collection} record "${body.key}" has ${bytes.length} bytes: at most ${maxRecordBytes - signatureBytes} fit.`,
+      `The ${body.collection} record "${body.key}" has ${bytes.length} bytes: at most ${maxBytes - signatureBytes} fit.`,
     );
   return concat(signer.sign(signedBytes('record', fabric, bytes)), bytes);
 };
@@ -121,6 +127,11 @@ export const openRecord = (
       `The signature of the ${collection} record "${key}" by ${peerIdOf(author)} does not hold in this fabric.`,
     );
   const stream = streamOf(collection);
+  if (raw.length > maxBytesOf(stream))
+    throw new AlthingError(
+      'record-invalid',
+      `A control record has at most ${maxControlBytes} bytes, not ${raw.length}.`,
+    );
   const authorId = peerIdOf(author);
   const control = stream === 'control';
   return {

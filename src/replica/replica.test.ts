@@ -6,8 +6,10 @@ import { AlthingError } from '../core/errors.ts';
 import { thingIdOf } from '../core/ids.ts';
 import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
+import type { IncomingRange } from './incoming-range.ts';
 import { recordValue, type SignedRecord } from './record.ts';
-import type { Draft, IncomingRange, ReplicaChange } from './replica.ts';
+import type { Draft } from './replica.ts';
+import type { ReplicaChange } from './replica-change.ts';
 
 const origin = { epoch: 0, seq: 0 };
 const value = (key: string, content: unknown): Draft => ({ collection: 'value', key, value: content });
@@ -160,7 +162,9 @@ test('a change is told once, when it is durable, with what it was', async (t) =>
     { ...changes[0], records: changes[0]!.records.length },
     {
       records: 2,
+      removed: [],
       membership: false,
+      frauds: [],
       own: true,
       from: origin,
     },

@@ -5,23 +5,38 @@
 import { fromHex } from '../core/bytes.ts';
 import { type HybridClock, stampMs } from '../core/clock.ts';
 import type { Crypto, Signer } from '../core/crypto.ts';
-import { AlthingError } from '../core/errors.ts';
+import { AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
-import { type Authority, computeAuthority } from '../fabric/authority.ts';
+import type { Authority } from '../fabric/authority.ts';
 import type { Fabric } from '../fabric/genesis.ts';
-import { AuthorLog, type RecordRange, slotOf } from './author-log.ts';
-import { mayWrite } from './data-rights.ts';
+import type { AuthorLog, RecordRange } from './author-log.ts';
+import { type FraudEntry, type FraudProof, FraudProofs, openProof } from './fraud-proofs.ts';
+import { type HeldBack, HeldBackAuthors } from './held-back.ts';
+import { Holdings } from './holdings.ts';
+import {
+  type IncomingRange,
+  maxAheadMs,
+  type Reach,
+  type ReceiveOutcome,
+  type Sifted,
+  sift,
+  verifyRange,
+} from './incoming-range.ts';
+import { OwnPosition } from './own-position.ts';
+import { Allowance, wasAdmin } from './quotas.ts';
 import {
   comparePositions,
   openRecord,
+  origin,
   type Position,
-  type RecordBody,
   type SignedRecord,
   signRecord,
   streamOf,
 } from './record.ts';
-import type { RecordStream, StateBatch, StateStore } from './record-store.ts';
+import type { RecordStream, StateStore, StoredState } from './record-store.ts';
+import { type ReplicaChange, unchanged } from './replica-change.ts';
+import { Standing } from './standing.ts';
 
 /** A record to be written by this peer; its position, clock and chain are filled in. */
 export interface Draft {
@@ -39,31 +54,6 @@ export interface VectorEntry extends Position {
   readonly digest: Uint8Array;
 }
 
-/** Records of one author as another peer sent them: every live one in (from, to]. */
-export interface IncomingRange {
-  readonly stream: RecordStream;
-  readonly author: Uint8Array;
-  readonly from: Position;
-  readonly to: Position;
-  readonly records: readonly Uint8Array[];
-}
-
-/**
- * What became of an incoming range: `behind` means that something before it is missing here, `gap` that a control
- * record names a predecessor that is not here; nothing was kept then.
- */
-export type ReceiveOutcome = 'applied' | 'known' | 'behind' | 'gap' | 'unauthorised';
-
-/** What changed: the new records, and whether the membership did. */
-export interface ReplicaChange {
-  readonly records: readonly SignedRecord[];
-  readonly membership: boolean;
-  /** True where this peer wrote them. */
-  readonly own: boolean;
-  /** Where the author stood before. */
-  readonly from: Position;
-}
-
 export interface ReplicaOptions {
   readonly fabric: Fabric;
   readonly signer: Signer;
@@ -71,7 +61,11 @@ export interface ReplicaOptions {
   readonly clock: HybridClock;
   /** Wall clock, milliseconds since 1970. */
   readonly now: () => number;
+  /** What the members in session agree the time is, milliseconds since 1970; the wall clock unless told. */
+  readonly fabricTimeMs?: () => number;
   readonly store: StateStore;
+  /** The home's notes as the store gave them; proofs of fraud are among them. */
+  readonly notes?: ReadonlyMap<string, Uint8Array>;
   /** The greatest epoch that this peer is known to have opened; the records held may know of a greater one. */
   readonly lastEpoch?: number;
   /** Called before the first record of an epoch is written; resolves when it is kept for good which epoch that is. */
@@ -81,15 +75,6 @@ export interface ReplicaOptions {
   readonly logger: Logger;
 }
 
-/** Stamps further ahead of the wall clock than this do not move our own clock. */
-const maxAheadMs = 120_000;
-/** Nobody can make us open an epoch beyond this by a mere claim: what is left of the safe integers stays ours. */
-const maxClaimedEpoch = 2 ** 52;
-/** Signatures checked before others get their turn: about 5 ms. */
-const verifyBatch = 32;
-
-const logKey = (stream: RecordStream, author: PeerId): string => `${stream}/${author}`;
-
 /** The shared state. All changes go through one queue; `onChange` is called after each became durable. */
 export class Replica {
   readonly fabric: Fabric;
@@ -97,46 +82,65 @@ export class Replica {
   /** Set by the owner; called once a change is durable and visible. */
   onChange: (change: ReplicaChange) => void = () => {};
   readonly #options: ReplicaOptions;
-  readonly #logs = new Map<string, AuthorLog>();
-  /** Data records by collection, key, author. */
-  readonly #index = new Map<string, Map<string, Map<PeerId, SignedRecord>>>();
-  readonly #control: SignedRecord[] = [];
-  #authority: Authority;
-  #epoch: number;
-  /** The newest epoch that `epochOpened` has been told of. */
-  #keptEpoch = 0;
-  #seq: Record<RecordStream, number> = { control: 0, data: 0 };
+  readonly #holdings = new Holdings();
+  readonly #frauds: FraudProofs;
+  readonly #heldBack = new HeldBackAuthors();
+  readonly #own: OwnPosition;
+  readonly #standing: Standing;
+  /** The turn that draws the conclusions of a changed authority is waiting. */
+  #settling = false;
+  /** Something is held that should not be, since the store did not forget it. */
+  #unpurged = false;
+  readonly #newFrauds: PeerId[] = [];
+  /** The authority that the owner was told of. */
+  #settledFor: Authority;
   #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   /** @param stored raw records as the store gave them; their signatures were checked when they were taken in */
   constructor(stored: readonly Uint8Array[], options: ReplicaOptions) {
     this.#options = options;
-    this.fabric = options.fabric;
+    const { fabric, crypto } = options;
+    this.fabric = fabric;
     this.self = peerIdOf(options.signer.publicKey);
-    const records = stored.map((raw) => openRecord(raw, this.fabric.id, options.crypto, { trusted: true }));
+    const records = stored.map((raw) => openRecord(raw, fabric.id, crypto, { trusted: true }));
     records.sort(comparePositions);
-    for (const record of records) this.#keep(record);
+    for (const record of records) this.#holdings.keep(record);
     this.#see(records);
-    this.#authority = this.#computeAuthority();
-    this.#epoch = this.#epochAbove(Math.max(options.now(), options.lastEpoch ?? 0, this.#greatestOwnEpoch()));
+    this.#frauds = new FraudProofs(options.notes ?? new Map(), fabric.id, crypto);
+    this.#standing = new Standing({
+      self: this.self,
+      fabric,
+      crypto,
+      holdings: this.#holdings,
+      frauds: this.#frauds,
+    });
+    this.#settledFor = this.authority;
+    const known = [this.position('control', this.self), this.position('data', this.self)];
+    this.#own = new OwnPosition({
+      crypto,
+      lastEpoch: Math.max(options.now(), options.lastEpoch ?? 0, ...known.map(({ epoch }) => epoch)),
+      epochOpened: options.epochOpened,
+    });
+    this.#unpurged = this.#standing.doomed().length > 0 || this.#frauds.staleNotes.length > 0;
   }
 
+  /** Who belongs, by the control records held now. */
   get authority(): Authority {
-    return this.#authority;
+    return this.#standing.authority;
   }
 
   /** The record that counts for this key: the greatest (clock, author) among the entitled ones; none if deleted. */
   get(collection: string, key: string): SignedRecord | undefined {
-    const slots = this.#index.get(collection)?.get(key);
-    return slots && this.#winner(slots);
+    const slots = this.#holdings.slots(collection, key);
+    return slots && this.#standing.winner(slots.values());
   }
 
   /** All records of a collection that count, in no particular order. */
   list(collection: string): SignedRecord[] {
     const found: SignedRecord[] = [];
-    for (const slots of this.#index.get(collection)?.values() ?? []) {
-      const winner = this.#winner(slots);
+    for (const slots of this.#holdings.allSlots(collection)) {
+      const winner = this.#standing.winner(slots.values());
       if (winner) found.push(winner);
     }
     return found;
@@ -146,8 +150,8 @@ export class Replica {
   countingOf(author: PeerId, collections: ReadonlySet<string>): SignedRecord[] {
     const found: SignedRecord[] = [];
     for (const collection of collections)
-      for (const slots of this.#index.get(collection)?.values() ?? []) {
-        const best = this.#greatest(slots);
+      for (const slots of this.#holdings.allSlots(collection)) {
+        const best = this.#standing.greatest(slots.values());
         if (best?.authorId === author) found.push(best);
       }
     return found;
@@ -155,32 +159,93 @@ export class Replica {
 
   /** Every control record held, for proofs. */
   get control(): readonly SignedRecord[] {
-    return this.#control;
+    return this.#holdings.control;
   }
 
-  /** Where every author stands here. */
-  vector(): VectorEntry[] {
-    return [...this.#logs.values()].map((log) => this.#entry(log));
+  /** Where every author stands here whose records are to be held, of those whose keys `isMeant` says are meant. */
+  vector(isMeant: (author: Uint8Array) => boolean = () => true): VectorEntry[] {
+    const told = [...this.#holdings.logs()].filter(
+      (log) => isMeant(log.author) && this.#standing.isTold(log),
+    );
+    return told.map((log) => this.#entry(log));
   }
 
   /** Where one author stands here; the origin where nothing is held. */
   position(stream: RecordStream, author: PeerId): Position {
-    return this.#logs.get(logKey(stream, author))?.position ?? { epoch: 0, seq: 0 };
+    return this.#holdings.find(stream, author)?.position ?? origin;
   }
 
+  /** Where one author stands here, undefined where nothing is held or nothing is to be told of it. */
   entry(stream: RecordStream, author: PeerId): VectorEntry | undefined {
-    const log = this.#logs.get(logKey(stream, author));
+    const log = this.log(stream, author);
     return log && this.#entry(log);
   }
 
-  /** The author's live records after `from`, about `maxBytes` of them; undefined where there are none. */
+  /** The author's live records after `from`, about `maxBytes` of them; undefined where there are none to tell. */
   range(stream: RecordStream, author: PeerId, from: Position, maxBytes: number): RecordRange | undefined {
-    return this.#logs.get(logKey(stream, author))?.range(from, maxBytes);
+    return this.log(stream, author)?.range(from, maxBytes);
+  }
+
+  /** The author's live records in one stream, not to be changed; undefined where there are none to tell. */
+  log(stream: RecordStream, author: PeerId): AuthorLog | undefined {
+    const log = this.#holdings.find(stream, author);
+    return log && this.#standing.isTold(log) ? log : undefined;
+  }
+
+  /** What a store holds for this replica. */
+  stored(): StoredState {
+    const records = [...this.#holdings.logs()].flatMap((log) => log.live.map(({ raw }) => raw));
+    return { records, local: this.#frauds.notes() };
+  }
+
+  /** Whether records of this author in this stream are taken in. */
+  takes(stream: RecordStream, author: PeerId): boolean {
+    return this.#standing.takes(stream, author);
+  }
+
+  /** Whether asking for more of this author is in vain for now: it is ahead of the fabric's time or over its quota. */
+  waits(stream: RecordStream, author: PeerId): boolean {
+    return this.#heldBack.waits(stream, author);
+  }
+
+  /** Whether a record of this author at this position counts for nothing, whatever it says. */
+  voids(stream: RecordStream, author: PeerId, position: Position): boolean {
+    return this.#frauds.voids(stream, author, position);
+  }
+
+  /** Authors whose data is far ahead of the fabric's time, and until when their next records are not taken in. */
+  quarantined(): HeldBack[] {
+    return this.#heldBack.list('ahead');
+  }
+
+  /** Authors who have as much here as one may have, and wrote more. */
+  overQuota(): HeldBack[] {
+    return this.#heldBack.list('over-quota');
+  }
+
+  /** Authors who are proven to have signed two records for one position, with the proofs. */
+  frauds(): FraudProof[] {
+    return [...this.#frauds.list()];
+  }
+
+  /** The proofs to tell others of: those about authors whose records anybody might hold. */
+  fraudEntries(): FraudEntry[] {
+    const { controlAuthors } = this.authority;
+    return this.frauds().filter(({ authorId }) => controlAuthors.has(authorId));
+  }
+
+  /** Whether a proof of this author at this position would be news, about somebody of whom we hold records. */
+  needsProof({ stream, author, ...position }: FraudEntry): boolean {
+    const id = peerIdOf(author);
+    const isKnown = this.authority.controlAuthors.has(id) || this.#holdings.find(stream, id) !== undefined;
+    return isKnown && this.#frauds.isNews(stream, id, position);
   }
 
   /**
    * Writes records of this peer. `draft` is called when its turn comes, with the state as it is then, and may throw.
-   * Resolves once they are durable. Throws the store's codes and `value-too-large`.
+   * Resolves once they are durable. Throws the store's codes, `value-too-large`, `too-many` beyond this peer's quota,
+   * `not-a-member` after it was put out of the fabric, `forbidden` where its word cannot count any more, since a copy
+   * of it ran.
    */
   write(draft: () => readonly Draft[]): Promise<SignedRecord[]> {
     return this.#inTurn(async () => {
@@ -198,10 +263,22 @@ export class Replica {
    * Takes in records of another peer's telling. Throws `record-invalid` where one is malformed, badly signed or not
    * what the range claims, which is the fault of whoever sent it: nothing of the range is kept then. What only an
    * author can have got wrong never throws, since the teller may be innocent.
-   * `mend`: the range follows on what this teller told from the beginning, so it may fill holes before our position.
+   * `reach`: `all` where the range follows on what this teller told from the beginning, `holes` where it was asked for
+   * by name, so that it may fill holes before our position.
    */
-  receive(range: IncomingRange, options: { mend?: boolean } = {}): Promise<ReceiveOutcome> {
-    return this.#inTurn(() => this.#receive(range, options.mend ?? false));
+  receive(range: IncomingRange, options: { reach?: Reach } = {}): Promise<ReceiveOutcome> {
+    return this.#inTurn(() => this.#receive(range, options.reach ?? 'next'));
+  }
+
+  /**
+   * Takes in a proof that an author signed two records for one position; false where it is no news. Throws
+   * `record-invalid` where it proves nothing.
+   */
+  receiveProof(raw: readonly Uint8Array[]): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const proof = openProof(raw, this.fabric.id, this.#options.crypto);
+      return this.needsProof(proof) && this.#expose(proof);
+    });
   }
 
   /**
@@ -209,24 +286,13 @@ export class Replica {
    * above. Claims that no honest peer makes are not believed.
    */
   hearOwn(position: Position): void {
-    if (position.epoch <= maxClaimedEpoch) this.#openAbove(position.epoch);
+    this.#own.hear(position.epoch);
   }
 
-  #openAbove(epoch: number): void {
-    if (epoch < this.#epoch) return;
-    this.#epoch = this.#epochAbove(epoch);
-    this.#seq = { control: 0, data: 0 };
-  }
-
-  /** Some way above, by chance: two copies of one home that know the same must not open the same epoch. */
-  #epochAbove(epoch: number): number {
-    const [a, b, c] = this.#options.crypto.randomBytes(3) as unknown as [number, number, number];
-    return epoch + 1 + ((a << 16) | (b << 8) | c);
-  }
-
-  /** Every live record, raw: what a store holds for this replica. */
-  rawRecords(): Uint8Array[] {
-    return [...this.#logs.values()].flatMap((log) => log.live.map(({ raw }) => raw));
+  /** Call about once a second. True where authors that were held back may be asked for again. */
+  tick(): boolean {
+    if (this.#unpurged) this.#settleLater();
+    return this.#heldBack.release(this.#options.now(), this.#fabricTime());
   }
 
   /** Takes no more changes; resolves when those under way are done, so that the store can serve another fabric. */
@@ -247,175 +313,170 @@ export class Replica {
 
   async #append(stream: RecordStream, drafts: readonly Draft[]): Promise<SignedRecord[]> {
     const { signer, crypto, clock, store } = this.#options;
-    await this.#keepEpoch();
-    const log = this.#log(stream, signer.publicKey);
+    this.#checkMayWrite(stream);
+    await this.#own.keep();
+    const log = this.#holdings.log(stream, signer.publicKey);
+    const allowance = this.#allowance(log);
     const from = log.position;
     let prev = log.last?.hash ?? null;
-    let seq = this.#seq[stream];
     const records: SignedRecord[] = [];
-    for (const draft of drafts) {
-      const body: RecordBody = {
-        collection: draft.collection,
-        key: draft.key,
-        author: signer.publicKey,
-        epoch: this.#epoch,
-        seq: ++seq,
-        hlc: clock.next(),
-        deleted: draft.deleted ?? false,
-        value:
-          stream === 'control' ? { ...(draft.value as object), prev: prev && fromHex(prev) } : draft.value,
-      };
-      const record = openRecord(signRecord(body, this.fabric.id, signer), this.fabric.id, crypto, {
-        trusted: true,
-      });
+    for (const { collection, key, value, deleted = false } of drafts) {
+      const raw = signRecord(
+        {
+          collection,
+          key,
+          author: signer.publicKey,
+          ...this.#own.after(stream, records.length),
+          hlc: clock.next(),
+          deleted,
+          value: stream === 'control' ? { ...(value as object), prev: prev && fromHex(prev) } : value,
+        },
+        this.fabric.id,
+        signer,
+      );
+      const record = openRecord(raw, this.fabric.id, crypto, { trusted: true });
+      if (!allowance.take(record))
+        throw new AlthingError(
+          'too-many',
+          `This peer has as many ${stream} records as one peer may have: expose or keep less.`,
+        );
       prev = record.hash;
       records.push(record);
     }
-    await store.commit(this.#batch(records, log));
-    this.#seq[stream] = seq;
+    await store.commit(log.batch(records));
+    this.#own.wrote(stream, records.at(-1)!);
     this.#apply(records, { own: true, from });
     return records;
   }
 
-  /** Another epoch may be opened meanwhile: that one is kept as well, before anything is written in it. */
-  async #keepEpoch(): Promise<void> {
-    while (this.#keptEpoch !== this.#epoch) {
-      const epoch = this.#epoch;
-      await this.#options.epochOpened?.(epoch);
-      this.#keptEpoch = epoch;
-    }
+  #checkMayWrite(stream: RecordStream): void {
+    const how = this.authority.gone.get(this.self)?.how;
+    if (how !== undefined)
+      throw new AlthingError(
+        'not-a-member',
+        `This peer is out of the fabric (${how}): nothing it writes counts.`,
+      );
+    if (stream === 'control' && this.#frauds.voids('control', this.self, this.#own.after('control')))
+      throw new AlthingError(
+        'forbidden',
+        'A copy of this peer ran and contradicted it: nobody believes its word any more. Let it join anew as another.',
+      );
   }
 
-  async #receive(range: IncomingRange, mend: boolean): Promise<ReceiveOutcome> {
+  async #receive(range: IncomingRange, reach: Reach): Promise<ReceiveOutcome> {
+    const { stream } = range;
     const author = peerIdOf(range.author);
-    const role = this.#authority.members.get(author)?.role;
-    if (role === undefined || role === 'guest') return 'unauthorised';
-    const log = this.#log(range.stream, range.author);
+    if (!this.takes(stream, author)) return 'unauthorised';
+    const log = this.#holdings.log(stream, range.author);
     const from = log.position;
-    if (!mend && comparePositions(from, range.to) >= 0) return 'known';
-    if (!mend && comparePositions(from, range.from) < 0) return 'behind';
+    if (reach === 'next' && comparePositions(from, range.to) >= 0) return 'known';
+    if (reach === 'next' && comparePositions(from, range.from) < 0) return 'behind';
 
-    const records = await this.#open(range, log, mend);
-    if (!records) return 'gap';
-    if (records.length === 0) return 'known';
-    await this.#options.store.commit(this.#batch(records, log));
-    this.#see(records);
-    if (author === this.self) this.#openAbove(range.to.epoch);
-    this.#apply(records, { own: false, from });
-    return 'applied';
+    const { crypto, yieldTurn } = this.#options;
+    const opened = await verifyRange(range, { fabric: this.fabric.id, crypto, yieldTurn });
+    const sifted = sift(opened, log, {
+      self: this.self,
+      reach,
+      allowance: this.#allowance(log),
+      fabricTimeMs: this.#fabricTime(),
+      voids: (position) => this.#frauds.voids(stream, author, position),
+    });
+    if (sifted.fraud && (await this.#exposeIfNews(sifted.fraud))) return 'void';
+    this.#noteHeldBack(stream, author, sifted);
+    const { records, stoppedBy } = sifted;
+    if (records.length > 0) {
+      await this.#options.store.commit(log.batch(records));
+      this.#see(records);
+      if (author === this.self) this.#own.openAbove(range.to.epoch);
+      this.#apply(records, { own: false, from });
+    }
+    return stoppedBy ?? (records.length > 0 ? 'applied' : 'known');
+  }
+
+  #noteHeldBack(stream: RecordStream, peer: PeerId, { stoppedBy, stoppedAt }: Sifted): void {
+    if (stoppedBy === 'ahead')
+      this.#heldBack.note(
+        { peer, stream, why: 'ahead', untilMs: stampMs(stoppedAt!.hlc) - maxAheadMs },
+        this.#options.now(),
+      );
+    else if (stoppedBy === 'over-quota')
+      this.#heldBack.note({ peer, stream, why: 'over-quota', untilMs: null }, this.#options.now());
+    else if (stoppedBy === undefined) this.#heldBack.clear(stream, peer);
+  }
+
+  async #exposeIfNews(proof: FraudProof): Promise<boolean> {
+    return this.#frauds.isNews(proof.stream, proof.authorId, proof) && this.#expose(proof);
+  }
+
+  /** Keeps a proof for good and draws the conclusions. */
+  async #expose(proof: FraudProof): Promise<true> {
+    await this.#options.store.commit({ local: [this.#frauds.note(proof)] });
+    this.#frauds.add(proof);
+    this.#newFrauds.push(proof.authorId);
+    const whose = proof.authorId === this.self ? 'A copy of this peer has run' : 'A peer is fraudulent';
+    this.#options.logger.warn(
+      { author: proof.authorId, stream: proof.stream },
+      `${whose}: two records were signed for one position.`,
+    );
+    this.#authorityChanged();
+    return true;
   }
 
   /** Moves the clock past these records: always past our own, past others' only where they are believable. */
   #see(records: readonly SignedRecord[]): void {
-    const { clock, now } = this.#options;
-    const latest = now() + maxAheadMs;
+    const latest = this.#fabricTime() + maxAheadMs;
     for (const { hlc, authorId } of records)
-      if (authorId === this.self || stampMs(hlc) <= latest) clock.see(hlc);
-  }
-
-  /** Verifies an incoming range; gives the records that are new here, undefined where one's predecessor is missing. */
-  async #open(range: IncomingRange, log: AuthorLog, mend: boolean): Promise<SignedRecord[] | undefined> {
-    const opened = await this.#verify(range);
-    const records: SignedRecord[] = [];
-    const hashes = new Set<string>();
-    for (const record of opened) {
-      // Of two bodies for one position each peer keeps the one that it had.
-      if (comparePositions(record, log.position) <= 0 && (!mend || log.at(record))) continue;
-      if (record.stream === 'control') {
-        // Not the last one only: a peer restored from a backup goes on from what it still has.
-        if (record.prev !== null && !log.has(record.prev) && !hashes.has(record.prev)) return undefined;
-        hashes.add(record.hash);
-      } else {
-        const slot = log.inSlot(record);
-        if (slot && comparePositions(slot, record) > 0) continue;
-      }
-      records.push(record);
-    }
-    return records;
-  }
-
-  /** Opens all records of a range and checks that they are what it claims. */
-  async #verify(range: IncomingRange): Promise<SignedRecord[]> {
-    const records: SignedRecord[] = [];
-    let last: Position = range.from;
-    for (const [at, raw] of range.records.entries()) {
-      if (at % verifyBatch === verifyBatch - 1) await this.#options.yieldTurn();
-      const record = openRecord(raw, this.fabric.id, this.#options.crypto);
-      const refuse = (why: string): never => {
-        throw new AlthingError(
-          'record-invalid',
-          `The ${record.collection} record "${record.key}" by ${record.authorId} was refused: ${why}.`,
-        );
-      };
-      if (record.authorId !== peerIdOf(range.author) || record.stream !== range.stream)
-        refuse('it is not of the author and stream that it was sent as');
-      if (comparePositions(record, last) <= 0 || comparePositions(record, range.to) > 0)
-        refuse('it stands outside the range that it was sent in');
-      last = record;
-      records.push(record);
-    }
-    if (comparePositions(last, range.to) !== 0)
-      throw new AlthingError('record-invalid', 'A range of records did not reach the position it claimed.');
-    return records;
-  }
-
-  /** What the store must do for these to be added: of each slot only the newest stays. */
-  #batch(records: readonly SignedRecord[], log: AuthorLog): StateBatch {
-    const slots = new Map<string, SignedRecord>();
-    const put = new Set<SignedRecord>();
-    const remove: SignedRecord[] = [];
-    for (const record of records) {
-      put.add(record);
-      if (record.stream === 'control') continue;
-      const slot = slotOf(record);
-      const before = slots.get(slot) ?? log.inSlot(record);
-      slots.set(slot, record);
-      if (before && !put.delete(before)) remove.push(before);
-    }
-    return { put: [...put], remove };
+      if (authorId === this.self || stampMs(hlc) <= latest) this.#options.clock.see(hlc);
   }
 
   #apply(records: readonly SignedRecord[], how: { own: boolean; from: Position }): void {
-    for (const record of records) this.#keep(record);
-    const membership = records.some((record) => record.stream === 'control');
-    if (membership) this.#authority = this.#computeAuthority();
-    this.onChange({ records, membership, ...how });
+    for (const record of records) this.#holdings.keep(record);
+    if (records.some(({ stream }) => stream === 'control')) this.#authorityChanged();
+    this.onChange({ ...unchanged, records, ...how });
   }
 
-  #keep(record: SignedRecord): void {
-    this.#log(record.stream, record.author).insert(record);
-    if (record.stream === 'control') {
-      this.#control.push(record);
-      return;
+  /** Control records came or went: authority is computed when it is next asked for, what follows is done after what waits. */
+  #authorityChanged(): void {
+    this.#standing.changed();
+    this.#settleLater();
+  }
+
+  #settleLater(): void {
+    if (this.#settling) return;
+    this.#settling = true;
+    this.#inTurn(() => this.#settle()).catch((error: unknown) => {
+      if (this.#closed) return;
+      this.#unpurged = true;
+      if (!isDiskFailure(error))
+        this.#options.logger.error({ err: toAlthingError(error) }, 'Records could not be dropped.');
+    });
+  }
+
+  /** Drops what nobody is entitled to have kept any more, and tells of the changed membership. */
+  async #settle(): Promise<void> {
+    this.#settling = false;
+    const membership = this.authority !== this.#settledFor;
+    this.#settledFor = this.authority;
+    const frauds = this.#newFrauds.splice(0);
+    const removed: SignedRecord[] = [];
+    try {
+      removed.push(...(await this.#purge()));
+    } finally {
+      this.#heldBack.prune(({ stream, peer }) => this.takes(stream, peer));
+      if (membership || removed.length > 0 || frauds.length > 0)
+        this.onChange({ ...unchanged, removed, membership, frauds });
     }
-    const keys = this.#index.get(record.collection) ?? new Map<string, Map<PeerId, SignedRecord>>();
-    this.#index.set(record.collection, keys);
-    const slots = keys.get(record.key) ?? new Map<PeerId, SignedRecord>();
-    keys.set(record.key, slots.set(record.authorId, record));
   }
 
-  #winner(slots: Map<PeerId, SignedRecord>): SignedRecord | undefined {
-    const best = this.#greatest(slots);
-    return best?.deleted ? undefined : best;
-  }
-
-  #greatest(slots: Map<PeerId, SignedRecord>): SignedRecord | undefined {
-    let best: SignedRecord | undefined;
-    for (const record of slots.values()) {
-      if (best && (record.hlc - best.hlc || (record.authorId > best.authorId ? 1 : -1)) < 0) continue;
-      if (mayWrite(record, this.#authority)) best = record;
-    }
-    return best;
-  }
-
-  #log(stream: RecordStream, author: Uint8Array): AuthorLog {
-    const key = logKey(stream, peerIdOf(author));
-    let log = this.#logs.get(key);
-    if (!log) {
-      log = new AuthorLog(stream, author);
-      this.#logs.set(key, log);
-    }
-    return log;
+  async #purge(): Promise<SignedRecord[]> {
+    const doomed = this.#standing.doomed();
+    const remove = doomed.flatMap(([, records]) => records);
+    const local = this.#frauds.staleNotes;
+    if (remove.length > 0 || local.length > 0) await this.#options.store.commit({ remove, local });
+    this.#frauds.forgot();
+    this.#unpurged = false;
+    for (const [log, records] of doomed) this.#holdings.drop(log.stream, log.authorId, records);
+    return remove;
   }
 
   #entry(log: AuthorLog): VectorEntry {
@@ -423,11 +484,12 @@ export class Replica {
     return { stream: log.stream, author: log.author, epoch, seq, digest: log.digest(this.#options.crypto) };
   }
 
-  #computeAuthority(): Authority {
-    return computeAuthority(this.fabric, this.#control, this.#options.crypto);
+  #allowance(log: AuthorLog): Allowance {
+    return new Allowance(log, () => wasAdmin(log.authorId, this.authority));
   }
 
-  #greatestOwnEpoch(): number {
-    return Math.max(this.position('control', this.self).epoch, this.position('data', this.self).epoch);
+  #fabricTime(): number {
+    const { fabricTimeMs, now } = this.#options;
+    return (fabricTimeMs ?? now)();
   }
 }

@@ -12,9 +12,10 @@ import { silentLogger } from '../core/logger.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import type { Frame } from '../net/frames.ts';
 import { decodeSync, encodeSync } from '../net/sync-frames.ts';
-import { Reconciler, type SyncLink, type SyncMessage } from '../replica/reconciler.ts';
+import { Reconciler } from '../replica/reconciler.ts';
 import { openRecord, type RecordBody, type SignedRecord, signRecord } from '../replica/record.ts';
 import { type Draft, Replica, type VectorEntry } from '../replica/replica.ts';
+import type { SyncLink, SyncMessage } from '../replica/sync-messages.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
 import { inviteSigner, joinProof, labFabric, peerSigner } from './control-lab.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -74,7 +75,7 @@ export class LabPeer {
     const { clock, random } = this.#lab;
     const now = () => this.wall();
     this.store = new MemoryStateStore(this.disk, options);
-    const { records } = await this.store.load();
+    const { records, local } = await this.store.load();
     this.replica = new Replica(records, {
       fabric: this.#lab.fabric,
       signer: this.signer,
@@ -82,6 +83,7 @@ export class LabPeer {
       clock: new HybridClock(now),
       now,
       store: this.store,
+      notes: local,
       yieldTurn: async () => {},
       logger: silentLogger,
     });
@@ -134,7 +136,7 @@ export class LabPeer {
       `${stream} ${peerIdOf(author)} ${epoch} ${seq} ${Buffer.from(digest).toString('hex')}`;
     return this.replica
       .vector()
-      .filter(({ epoch, author }) => epoch > 0 && authority.members.has(peerIdOf(author)))
+      .filter(({ author }) => authority.members.has(peerIdOf(author)))
       .map(text)
       .sort();
   }
@@ -154,7 +156,18 @@ export class ReplicaLab {
   /** Sessions that one side ended because the other broke the protocol. */
   readonly failures: { by: LabPeer; error: AlthingError }[] = [];
   /** Messages delivered so far, by kind. */
-  readonly delivered = { summary: 0, vector: 0, want: 0, records: 0 };
+  readonly delivered: Record<SyncMessage['kind'], number> = {
+    vector: 0,
+    want: 0,
+    records: 0,
+    summary: 0,
+    'want-hashes': 0,
+    hashes: 0,
+    'want-named': 0,
+    frauds: 0,
+    'want-fraud': 0,
+    fraud: 0,
+  };
   readonly #sent = new Map<string, string>();
   #sessions: Session[] = [];
 

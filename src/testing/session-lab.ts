@@ -7,7 +7,7 @@ import type { Channel } from '../net/channel.ts';
 import { FrameChannel } from '../net/frame-channel.ts';
 import { encodeFrame, type Frame } from '../net/frames.ts';
 import { Session } from '../net/session.ts';
-import type { SyncMessage } from '../replica/reconciler.ts';
+import type { SyncMessage } from '../replica/sync-messages.ts';
 import type { ThingServer } from '../thing/operations.ts';
 import { type MemoryChannel, type MemoryChannelOptions, memoryChannelPair } from './memory-channel.ts';
 import { waitFor } from './wait-for.ts';

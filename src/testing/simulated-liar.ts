@@ -4,9 +4,9 @@
  */
 import { stampOf } from '../core/clock.ts';
 import { peerIdOf, thingIdOf } from '../core/ids.ts';
-import type { SyncMessage } from '../replica/reconciler.ts';
 import { comparePositions, type Position, type RecordBody, signRecord, streamOf } from '../replica/record.ts';
 import type { RecordStream } from '../replica/record-store.ts';
+import type { SyncMessage } from '../replica/sync-messages.ts';
 import { inviteSigner, joinProof, peerSigner } from './control-lab.ts';
 import type { Station } from './simulated-network.ts';
 import type { SimulatedPeer } from './simulated-peer.ts';

@@ -7,7 +7,7 @@ import { AlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { Frame } from '../net/frames.ts';
 import { decodeSync, encodeSync } from '../net/sync-frames.ts';
-import type { SyncLink, SyncMessage } from '../replica/reconciler.ts';
+import type { SyncLink, SyncMessage } from '../replica/sync-messages.ts';
 import type { SimulatedTime } from './simulated-time.ts';
 
 /** Whoever can be at one end of a session. */

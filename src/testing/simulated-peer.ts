@@ -9,10 +9,12 @@ import { type PeerId, peerIdOf } from '../core/ids.ts';
 import { silentLogger } from '../core/logger.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import { Membership } from '../peer/membership.ts';
-import { Reconciler, type SyncLink, type SyncMessage } from '../replica/reconciler.ts';
+import { Reconciler } from '../replica/reconciler.ts';
 import type { SignedRecord } from '../replica/record.ts';
 import type { StateBatch, StateStore } from '../replica/record-store.ts';
 import { type Draft, Replica } from '../replica/replica.ts';
+import type { SyncLink, SyncMessage } from '../replica/sync-messages.ts';
+import { writingClock } from '../replica/writing-clock.ts';
 import { peerSigner } from './control-lab.ts';
 import { MemoryDisk, MemoryStateStore } from './memory-store.ts';
 import type { SimulatedNetwork, Station } from './simulated-network.ts';
@@ -75,14 +77,16 @@ export class SimulatedPeer implements Station {
   async start(): Promise<void> {
     const { fabric, time, crypto, random } = this.#around;
     this.#store = new MemoryStateStore(this.disk, { byHand: true });
-    const { records } = await this.#store.load();
+    const { records, local } = await this.#store.load();
     this.replica = new Replica(records, {
       fabric,
       signer: this.signer,
       crypto,
-      clock: new HybridClock(this.clock.now),
+      clock: new HybridClock(writingClock(this.clock.now, this.#fabricTime)),
       now: this.clock.now,
+      fabricTimeMs: this.#fabricTime,
       store: this.#lateStore(this.#store),
+      notes: local,
       yieldTurn: async () => {},
       logger: silentLogger,
     });
@@ -167,6 +171,12 @@ export class SimulatedPeer implements Station {
       throw error;
     }
   }
+
+  /** What those in session take for the time: the middle of their clocks, the later one of two. */
+  readonly #fabricTime = (): number => {
+    const clocks = [this.clock.now(), ...[...this.#links.values()].map(({ other }) => other.clock.now())];
+    return clocks.sort((a, b) => a - b)[clocks.length >> 1]!;
+  };
 
   /** A device and its clone displace each other now and then. */
   #wants(other: SimulatedPeer): boolean {

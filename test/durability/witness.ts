@@ -11,6 +11,7 @@ import { protocolVersions, redeem } from '../../src/net/handshake.ts';
 import { decodeSync, encodeSync } from '../../src/net/sync-frames.ts';
 import { createTlsContext, dialTls, parseEndpoint } from '../../src/net/tls-channel.ts';
 import { openTicket } from '../../src/peer/join.ts';
+import type { IncomingRange } from '../../src/replica/incoming-range.ts';
 import {
   comparePositions,
   openRecord,
@@ -19,7 +20,6 @@ import {
   type SignedRecord,
 } from '../../src/replica/record.ts';
 import type { RecordStream } from '../../src/replica/record-store.ts';
-import type { IncomingRange } from '../../src/replica/replica.ts';
 import { summaryGroups } from '../../src/replica/vector-summary.ts';
 import { tlsIdentityOf } from '../../src/store/certificate.ts';
 import { nodeCrypto } from '../../src/store/node-crypto.ts';

@@ -1,0 +1,121 @@
+/**
+ * Spreads proofs of fraud over all sessions: whoever hears of one that it lacks asks for it and verifies it.
+ * Relies on the replica for what is news; a proof is sent and fetched seldom, so that no liar keeps peers busy with it.
+ */
+import { type PeerId, peerIdOf } from '../core/ids.ts';
+import type { FraudEntry } from './fraud-proofs.ts';
+import { comparePositions } from './record.ts';
+import type { RecordStream } from './record-store.ts';
+import type { Replica } from './replica.ts';
+import {
+  type FraudMessage,
+  type FraudsMessage,
+  maxFraudEntries,
+  type SyncLink,
+  type WantFraudMessage,
+} from './sync-messages.ts';
+
+/** One author's proof is neither asked for nor sent to one session again before this is over. */
+const pauseMs = 10_000;
+/** Proofs asked of one session at once. */
+const maxAsked = 4;
+
+interface Side {
+  /** Proofs that the other side says it holds, by stream and author. */
+  readonly claims: Map<string, FraudEntry>;
+  /** When it was sent which. */
+  readonly served: Map<string, number>;
+}
+
+const keyOf = (stream: RecordStream, author: PeerId): string => `${stream}/${author}`;
+const keyOfEntry = ({ stream, author }: Pick<FraudEntry, 'stream' | 'author'>): string =>
+  keyOf(stream, peerIdOf(author));
+
+/** All sessions' talk about frauds. */
+export class FraudExchange {
+  readonly #replica: Replica;
+  readonly #now: () => number;
+  readonly #sides = new Map<SyncLink, Side>();
+  /** Whom a proof was asked of, and until when nobody else is. */
+  readonly #asked = new Map<string, { link: SyncLink | undefined; until: number }>();
+
+  constructor(replica: Replica, now: () => number) {
+    this.#replica = replica;
+    this.#now = now;
+  }
+
+  add(link: SyncLink): void {
+    this.#sides.set(link, { claims: new Map(), served: new Map() });
+  }
+
+  remove(link: SyncLink): void {
+    this.#sides.delete(link);
+  }
+
+  /** Says of which frauds proofs are here, those of `isMeant` only. */
+  tell(link: SyncLink, isMeant: (author: Uint8Array) => boolean): void {
+    const claims = this.#sides.get(link)?.claims;
+    const entries = this.#replica
+      .fraudEntries()
+      .filter((entry) => isMeant(entry.author) && !isAsLow(claims?.get(keyOfEntry(entry)), entry))
+      .map(({ stream, author, epoch, seq }) => ({ stream, author, epoch, seq }));
+    for (let at = 0; at < entries.length; at += maxFraudEntries)
+      link.send({ kind: 'frauds', entries: entries.slice(at, at + maxFraudEntries) });
+  }
+
+  /** Says so to all sessions. */
+  tellAll(authors: readonly PeerId[]): void {
+    for (const link of this.#sides.keys()) this.tell(link, (author) => authors.includes(peerIdOf(author)));
+  }
+
+  hear(link: SyncLink, { entries }: FraudsMessage): void {
+    const side = this.#sides.get(link);
+    if (!side) return;
+    for (const entry of entries) {
+      const key = keyOfEntry(entry);
+      if (side.claims.size < maxFraudEntries || side.claims.has(key)) side.claims.set(key, entry);
+    }
+    this.#ask(link, side);
+  }
+
+  /** Call about once a second: asks for what is still missing. */
+  tick(): void {
+    const now = this.#now();
+    for (const [key, { until }] of this.#asked) if (until <= now) this.#asked.delete(key);
+    for (const [link, side] of this.#sides) this.#ask(link, side);
+  }
+
+  answer(link: SyncLink, { stream, author }: WantFraudMessage): void {
+    const id = peerIdOf(author);
+    const key = keyOf(stream, id);
+    const served = this.#sides.get(link)?.served;
+    const proof = this.#replica.frauds().find((one) => one.stream === stream && one.authorId === id);
+    const now = this.#now();
+    if (!proof || !served || (served.get(key) ?? 0) > now - pauseMs) return;
+    served.set(key, now);
+    link.send({ kind: 'fraud', records: [proof.records[0].raw, proof.records[1].raw] });
+  }
+
+  /** A proof has come; looked at only where it was asked for. Throws `record-invalid` where it proves nothing. */
+  async take(link: SyncLink, { records }: FraudMessage): Promise<void> {
+    const outstanding = [...this.#asked.values()].find((asked) => asked.link === link);
+    if (!outstanding) return;
+    outstanding.link = undefined;
+    await this.#replica.receiveProof(records);
+  }
+
+  #ask(link: SyncLink, side: Side): void {
+    let outstanding = [...this.#asked.values()].filter((asked) => asked.link === link).length;
+    for (const [key, entry] of side.claims) {
+      if (outstanding >= maxAsked) return;
+      if (this.#asked.has(key) || !this.#replica.needsProof(entry)) continue;
+      this.#asked.set(key, { link, until: this.#now() + pauseMs });
+      outstanding += 1;
+      link.send({ kind: 'want-fraud', stream: entry.stream, author: entry.author });
+    }
+  }
+}
+
+/** Whether what the other side holds makes telling needless. */
+const isAsLow = (claim: FraudEntry | undefined, entry: FraudEntry): boolean =>
+  claim !== undefined && (entry.stream === 'data' || comparePositions(claim, entry) <= 0);

@@ -1,0 +1,71 @@
+/**
+ * Authors whose next records are not taken in for now: they are far ahead of the fabric's time, or too many.
+ * Relies on the replica to say why; asks for patience, so that the same records are not fetched again and again.
+ */
+import type { PeerId } from '../core/ids.ts';
+import type { RecordStream } from './record-store.ts';
+
+/** Why an author's records wait. */
+export interface HeldBack {
+  readonly peer: PeerId;
+  readonly stream: RecordStream;
+  /** `ahead`: of the fabric's time; `over-quota`: the author has as much as it may have. */
+  readonly why: 'ahead' | 'over-quota';
+  /** When the fabric's time will have reached the first of them, milliseconds since 1970; null where no time helps. */
+  readonly untilMs: number | null;
+}
+
+/** The author may have put it right meanwhile: its records are asked for again after this long. */
+const retryMs = 60_000;
+
+interface Entry {
+  readonly held: HeldBack;
+  /** By the peer's own clock. */
+  readonly retryAt: number;
+  /** Its time has come: it may be asked for, and what is taken in then or not says how it goes on. */
+  released: boolean;
+}
+
+const entryKey = (stream: RecordStream, author: PeerId): string => `${stream}/${author}`;
+
+/** All authors that wait; no more of them than have records here or are members. */
+export class HeldBackAuthors {
+  readonly #entries = new Map<string, Entry>();
+
+  /** An author's records were not taken in from some point on. */
+  note(held: HeldBack, now: number): void {
+    this.#entries.set(entryKey(held.stream, held.peer), { held, retryAt: now + retryMs, released: false });
+  }
+
+  /** All that is there of an author was taken in. */
+  clear(stream: RecordStream, author: PeerId): void {
+    this.#entries.delete(entryKey(stream, author));
+  }
+
+  /** Whether asking for this author's records would be in vain for now. */
+  waits(stream: RecordStream, author: PeerId): boolean {
+    return this.#entries.get(entryKey(stream, author))?.released === false;
+  }
+
+  /** Lets those be asked for again whose time has come; says whether there are any. */
+  release(now: number, fabricTimeMs: number): boolean {
+    let found = false;
+    for (const entry of this.#entries.values()) {
+      const { untilMs } = entry.held;
+      const isDue = entry.retryAt <= now || (untilMs !== null && untilMs <= fabricTimeMs);
+      if (entry.released || !isDue) continue;
+      entry.released = true;
+      found = true;
+    }
+    return found;
+  }
+
+  list(why: HeldBack['why']): HeldBack[] {
+    return [...this.#entries.values()].map(({ held }) => held).filter((held) => held.why === why);
+  }
+
+  /** Keeps only what `isMeant` says still matters. */
+  prune(isMeant: (held: HeldBack) => boolean): void {
+    for (const [key, { held }] of this.#entries) if (!isMeant(held)) this.#entries.delete(key);
+  }
+}

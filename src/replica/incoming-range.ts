@@ -1,0 +1,145 @@
+/**
+ * Records of one author as another peer sent them: what of them is new here, and why some of it is not taken in.
+ * Relies on the author's log as it is; signatures are checked here, and nothing is changed.
+ */
+import { stampMs } from '../core/clock.ts';
+import type { Crypto } from '../core/crypto.ts';
+import { AlthingError } from '../core/errors.ts';
+import { type PeerId, peerIdOf } from '../core/ids.ts';
+import type { AuthorLog } from './author-log.ts';
+import { type FraudProof, proofOf } from './fraud-proofs.ts';
+import type { Allowance } from './quotas.ts';
+import { comparePositions, openRecord, type Position, type SignedRecord } from './record.ts';
+import type { RecordStream } from './record-store.ts';
+
+/** Every live record of one author in (from, to]. */
+export interface IncomingRange {
+  readonly stream: RecordStream;
+  readonly author: Uint8Array;
+  readonly from: Position;
+  readonly to: Position;
+  readonly records: readonly Uint8Array[];
+}
+
+/**
+ * What became of an incoming range: `behind` means that something before it is missing here, `gap` that a control
+ * record names a predecessor that is not here; nothing was kept then. After `ahead` (of the fabric's time),
+ * `over-quota` and `void` (the author is proven fraudulent) what came before the first such record was kept.
+ */
+export type ReceiveOutcome =
+  | 'applied'
+  | 'known'
+  | 'behind'
+  | 'gap'
+  | 'unauthorised'
+  | 'ahead'
+  | 'over-quota'
+  | 'void';
+
+/** Stamps further ahead of the fabric's time than this are not believed. */
+export const maxAheadMs = 120_000;
+/** Signatures checked before others get their turn: about 5 ms. */
+const verifyBatch = 32;
+
+/** What verifying needs. */
+export interface Verifier {
+  readonly fabric: Uint8Array;
+  readonly crypto: Crypto;
+  readonly yieldTurn: () => Promise<void>;
+}
+
+/**
+ * Opens all records of a range. Throws `record-invalid` where one is malformed, badly signed or not what the range
+ * claims.
+ */
+export const verifyRange = async (range: IncomingRange, verifier: Verifier): Promise<SignedRecord[]> => {
+  const author = peerIdOf(range.author);
+  const records: SignedRecord[] = [];
+  let last: Position = range.from;
+  for (const [at, raw] of range.records.entries()) {
+    if (at % verifyBatch === verifyBatch - 1) await verifier.yieldTurn();
+    const record = openRecord(raw, verifier.fabric, verifier.crypto);
+    if (record.authorId !== author || record.stream !== range.stream)
+      refuse(record, 'it is not of the author and stream that it was sent as');
+    if (comparePositions(record, last) <= 0 || comparePositions(record, range.to) > 0)
+      refuse(record, 'it stands outside the range that it was sent in');
+    last = record;
+    records.push(record);
+  }
+  if (comparePositions(last, range.to) !== 0)
+    throw new AlthingError('record-invalid', 'A range of records did not reach the position it claimed.');
+  return records;
+};
+
+const refuse = (record: SignedRecord, why: string): never => {
+  throw new AlthingError(
+    'record-invalid',
+    `The ${record.collection} record "${record.key}" by ${record.authorId} was refused: ${why}.`,
+  );
+};
+
+/**
+ * Which records of a range may be taken in: `next`, those after our position only; `all`, those before it as well,
+ * since they are gone through from the beginning; `holes`, only those before it.
+ */
+export type Reach = 'next' | 'all' | 'holes';
+
+/** By which rules a range is sifted. */
+export interface Sieve {
+  readonly self: PeerId;
+  readonly reach: Reach;
+  readonly allowance: Allowance;
+  readonly fabricTimeMs: number;
+  /** Whether the author's record at this position is void. */
+  readonly voids: (position: Position) => boolean;
+}
+
+/** What of a range is to be added, and what stopped the rest. */
+export interface Sifted {
+  readonly records: readonly SignedRecord[];
+  /** `gap`: a control record names a predecessor that is not here, and nothing is added. */
+  readonly stoppedBy: 'gap' | 'ahead' | 'over-quota' | 'void' | undefined;
+  /** The first record that was not added. */
+  readonly stoppedAt: SignedRecord | undefined;
+  /** Shows that the author signed two records for one position. */
+  readonly fraud: FraudProof | undefined;
+}
+
+/** Goes through the records of a range, oldest first, up to the first that may not be added. */
+export const sift = (opened: readonly SignedRecord[], log: AuthorLog, sieve: Sieve): Sifted => {
+  const records: SignedRecord[] = [];
+  const hashes = new Set<string>();
+  let fraud: FraudProof | undefined;
+  for (const record of opened) {
+    const stop = (stoppedBy: Sifted['stoppedBy'], keep = records): Sifted => ({
+      records: keep,
+      stoppedBy,
+      stoppedAt: record,
+      fraud,
+    });
+    if (sieve.voids(record)) return stop('void');
+    const isKnownGround = comparePositions(record, log.position) <= 0;
+    const held = isKnownGround ? log.at(record) : undefined;
+    if (held && held.hash !== record.hash) fraud ??= proofOf(held, record);
+    if (held || !isWithin(isKnownGround, sieve.reach)) continue;
+    if (record.stream === 'control') {
+      // Not the last one only: a peer restored from a backup goes on from what it still has.
+      if (record.prev !== null && !log.named(record.prev) && !hashes.has(record.prev)) return stop('gap', []);
+      hashes.add(record.hash);
+    } else {
+      if (isAhead(record, sieve)) return stop('ahead');
+      const slot = log.inSlot(record);
+      if (slot && comparePositions(slot, record) > 0) continue;
+    }
+    if (!sieve.allowance.take(record)) return stop('over-quota');
+    records.push(record);
+  }
+  return { records, stoppedBy: undefined, stoppedAt: undefined, fraud };
+};
+
+const isWithin = (isKnownGround: boolean, reach: Reach): boolean =>
+  reach === 'all' || isKnownGround === (reach === 'holes');
+
+/** Our own records are ours whatever they say of the time. */
+const isAhead = (record: SignedRecord, { self, fabricTimeMs }: Sieve): boolean =>
+  record.authorId !== self && stampMs(record.hlc) > fabricTimeMs + maxAheadMs;
