@@ -5,9 +5,10 @@
 import { HybridClock } from '../../src/core/clock.ts';
 import { thingIdOf } from '../../src/core/ids.ts';
 import { silentLogger } from '../../src/core/logger.ts';
+import type { IncomingRange } from '../../src/replica/incoming-range.ts';
 import { origin, type Position, type SignedRecord } from '../../src/replica/record.ts';
-import { type IncomingRange, Replica, type VectorEntry } from '../../src/replica/replica.ts';
-import { summarise } from '../../src/replica/vector-summary.ts';
+import { Replica, type VectorEntry } from '../../src/replica/replica.ts';
+import { ReplicaSummary } from '../../src/replica/vector-summary.ts';
 import { nodeCrypto } from '../../src/store/node-crypto.ts';
 import { foundedMs, inviteSigner, labFabric } from '../../src/testing/control-lab.ts';
 import { MemoryStateStore } from '../../src/testing/memory-store.ts';
@@ -142,7 +143,8 @@ const entryText = ({ stream, author, epoch: at, seq }: VectorEntry): string =>
 export const merged = async (held: readonly Uint8Array[], sent: readonly Sent[]) => {
   const replica = replicaOf(held);
   const outcomes: string[] = [];
-  for (const { mend, ...range } of sent) outcomes.push(await replica.receive(range, { mend: mend ?? false }));
+  for (const { mend, ...range } of sent)
+    outcomes.push(await replica.receive(range, { reach: mend ? 'all' : 'next' }));
   const vector = replica
     .vector()
     .filter((entry) => entry.epoch > 0)
@@ -151,7 +153,7 @@ export const merged = async (held: readonly Uint8Array[], sent: readonly Sent[])
     .flatMap((collection) => replica.list(collection))
     .map(({ collection, key, hash }) => ({ collection, key, hash }))
     .sort((a, b) => (a.hash < b.hash ? -1 : 1));
-  return { outcomes, vector, reads, summary: summarise(vector, nodeCrypto) };
+  return { outcomes, vector, reads, summary: new ReplicaSummary(replica, nodeCrypto).get() };
 };
 
 /** Each case with its result. */
