@@ -86,8 +86,13 @@ export class Directory {
 
   /** `peer/name`, as `resolve` takes it. */
   fullName(td: ThingDescription): string {
-    const { peer, name } = parseThingId(td.id)!;
-    return `${this.card(peer)?.name ?? peer}/${name}`;
+    const peer = this.speakerOf(td);
+    return `${this.card(peer)?.name ?? peer}/${parseThingId(td.id)!.name}`;
+  }
+
+  /** The peer that exposes a Thing now: the one in its id, or whoever took its place. */
+  speakerOf(td: ThingDescription): PeerId {
+    return this.#replica.authority.speakerOf(parseThingId(td.id)!.peer);
   }
 
   #named(name: string): ThingDescription[] {
@@ -98,7 +103,7 @@ export class Directory {
   }
 
   #isOf(td: ThingDescription, peerName: string): boolean {
-    const { peer } = parseThingId(td.id)!;
+    const peer = this.speakerOf(td);
     return peer === peerName || this.card(peer)?.name.toLowerCase() === peerName.toLowerCase();
   }
 }

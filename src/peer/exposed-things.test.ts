@@ -47,6 +47,7 @@ const start = async (disk: MemoryDisk) => {
     replica: () => replica,
     validate: async () => {},
     changed: () => {},
+    logger: silentLogger,
   });
   const listed = () =>
     replica

@@ -2,18 +2,21 @@
  * The Things that this peer exposes: their names, which last, and their TDs, which the fabric learns.
  * Relies on the local notes for names and on the replica for telling; the Things themselves are `thing/`'s.
  */
-import { AlthingError } from '../core/errors.ts';
+import { AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
 import { type PeerId, parseThingId, slugOf, thingIdOf } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
 import { recordValue } from '../replica/record.ts';
 import type { Draft, Replica } from '../replica/replica.ts';
+import type { ReplicaChange } from '../replica/replica-change.ts';
 import type { LocalNotes } from '../store/local-notes.ts';
 import { completeTd } from '../thing/complete-td.ts';
 import type { ExposedThing } from '../thing/exposed-thing.ts';
 import type { PartialThingDescription, ThingDescription } from '../thing/thing-description.ts';
+import { InheritedThings } from './inherited-things.ts';
+import { identityOf, thingNameKey, thingNamePrefix } from './thing-identity.ts';
 
 /** Things that one peer may expose at once. */
 const maxThings = 10_000;
-const notePrefix = 'thing-name/';
 /** A number must fit into a name behind it. */
 const maxSlugBeforeNumber = 56;
 
@@ -25,28 +28,16 @@ export interface ExposedThingsOptions {
   /** Checks a TD; loads the validator when first called. */
   readonly validate: (td: unknown) => Promise<void>;
   readonly changed: (kind: 'thing-exposed' | 'thing-gone', id: string) => void;
+  readonly logger: Logger;
 }
 
 interface Exposed {
   readonly thing: ExposedThing;
   readonly td: ThingDescription;
   readonly identity: string;
+  /** What it is called among this peer's own. */
+  readonly name: string;
 }
-
-/** The note that holds the name of the Thing with this identity. */
-export const thingNameKey = (identity: string): string => notePrefix + identity;
-
-/** The identity of a Thing among those that have one already: its own id, else its title, numbered where it is taken. */
-export const identityOf = (
-  td: { readonly id?: unknown; readonly title?: unknown },
-  taken: { has(identity: string): boolean },
-): string => {
-  const own = typeof td.id === 'string' && td.id !== '' ? td.id : undefined;
-  const base = (own ? `id:${own}` : `title:${td.title}`).slice(0, 200);
-  let identity = base;
-  for (let number = 2; taken.has(identity); number++) identity = `${base}#${number}`;
-  return identity;
-};
 
 /** What is exposed here, now. */
 export class ExposedThings {
@@ -54,11 +45,13 @@ export class ExposedThings {
   readonly #byId = new Map<string, Exposed>();
   /** Who is exposed or about to be. */
   readonly #identities = new Set<string>();
+  readonly #inherited: InheritedThings;
   /** Every name that was ever given here. */
   #taken: Set<unknown> | undefined;
 
   constructor(options: ExposedThingsOptions) {
     this.#options = options;
+    this.#inherited = new InheritedThings(options.replica);
   }
 
   /** The Thing that answers under this id, or undefined. */
@@ -88,19 +81,23 @@ export class ExposedThings {
     const name = this.#nameFor(identity, partial.title);
     // Taken before anything is waited for: others may be exposed in the same moment.
     this.#identities.add(identity);
-    const id = thingIdOf(self, name);
+    const inherited = this.#inherited.claim(identity, name);
+    const id = inherited ?? thingIdOf(self, name);
     try {
-      const td = completeTd(partial, { id, peer: self, name });
+      const td = completeTd(partial, { id, ...parseThingId(id)! });
       if (!options.trusted) await this.#options.validate(td);
       const { notes } = this.#options;
       // A Thing that was here before needs no disk, which may be full just now.
       if (notes.get(thingNameKey(identity)) !== name) await notes.set(thingNameKey(identity), name);
-      this.#byId.set(id, { thing, td, identity });
+      const exposed = { thing, td, identity, name };
+      this.#byId.set(id, exposed);
       await this.#tell([id]);
       this.#options.changed('thing-exposed', id);
-      return td;
+      // This peer may have taken another's place while the Thing was being exposed.
+      return (await this.#takeOver(id, exposed)) ?? td;
     } catch (error) {
       this.#byId.delete(id);
+      if (inherited) this.#inherited.release(inherited);
       this.#identities.delete(identity);
       if (this.#options.notes.get(thingNameKey(identity)) === undefined) this.#taken?.delete(name);
       throw error;
@@ -113,6 +110,7 @@ export class ExposedThings {
       if (exposed.thing !== thing) continue;
       this.#byId.delete(id);
       this.#identities.delete(exposed.identity);
+      this.#inherited.release(id);
       await this.#options.replica().write(() => this.#deletion(id));
       this.#options.changed('thing-gone', id);
     }
@@ -123,31 +121,71 @@ export class ExposedThings {
     return this.#tell(this.#byId.keys());
   }
 
+  /** Records have changed: where this peer took another's place, it goes on with the Things of that one. */
+  recordsChanged({ records, membership, own }: ReplicaChange): void {
+    const { self, replica, logger } = this.#options;
+    if (replica().authority.predecessorsOf(self).length === 0) return;
+    if (!membership && (own || records.every(({ collection }) => collection !== 'thing'))) return;
+    this.#takeOverAll().catch((error: unknown) => {
+      const { code } = toAlthingError(error);
+      if (!isDiskFailure(error) && code !== 'cancelled')
+        logger.error({ err: error }, 'Things of a replaced device could not be taken over.');
+    });
+  }
+
+  /** The Things exposed here that are those of the old device go on under the ids of these, and lose their own. */
+  async #takeOverAll(): Promise<void> {
+    this.#inherited.forget();
+    for (const [id, exposed] of [...this.#byId]) await this.#takeOver(id, exposed);
+    await this.publish();
+  }
+
+  async #takeOver(own: string, exposed: Exposed): Promise<ThingDescription | undefined> {
+    const { self, changed } = this.#options;
+    if (parseThingId(own)?.peer !== self || this.#byId.get(own) !== exposed) return undefined;
+    const id = this.#inherited.claim(exposed.identity, exposed.name);
+    if (id === undefined) return undefined;
+    const { id: _own, ...partial } = exposed.td;
+    const td = completeTd(partial as PartialThingDescription, { id, ...parseThingId(id)! });
+    this.#byId.delete(own);
+    this.#byId.set(id, { ...exposed, td });
+    exposed.thing.readdress(td);
+    await this.#options.replica().write(() => [...this.#news([id]), ...this.#deletion(own)]);
+    changed('thing-gone', own);
+    changed('thing-exposed', id);
+    return td;
+  }
+
   /** Makes the fabric forget Things of this peer that nothing exposes any more. */
   async forgetOthers(): Promise<void> {
     await this.#options.replica().write(() =>
       this.#options
         .replica()
         .list('thing')
-        .filter(({ key }) => parseThingId(key)?.peer === this.#options.self && !this.#byId.has(key))
+        // What an admin signed for a device whose place this one took stays until this peer has exposed it once.
+        .filter(({ key, authorId }) => authorId === this.#options.self && !this.#byId.has(key))
         .flatMap(({ key }) => this.#deletion(key)),
     );
   }
 
   async #tell(ids: Iterable<string>): Promise<void> {
+    await this.#options.replica().write(() => this.#news(ids));
+  }
+
+  /** The records of these Things, where they say something else or nothing yet. */
+  #news(ids: Iterable<string>): Draft[] {
     const replica = this.#options.replica();
-    await replica.write(() => {
-      const drafts: Draft[] = [];
-      for (const id of ids) {
-        const exposed = this.#byId.get(id);
-        if (!exposed) continue;
-        const value = { td: JSON.stringify(exposed.td) };
-        const known = replica.get('thing', id);
-        if (known && (recordValue(known) as { td?: unknown }).td === value.td) continue;
-        drafts.push({ collection: 'thing', key: id, value });
-      }
-      return drafts;
-    });
+    const drafts: Draft[] = [];
+    for (const id of ids) {
+      const exposed = this.#byId.get(id);
+      if (!exposed) continue;
+      const value = { td: JSON.stringify(exposed.td) };
+      const known = replica.get('thing', id);
+      const isOwn = known?.authorId === this.#options.self;
+      if (isOwn && (recordValue(known) as { td?: unknown }).td === value.td) continue;
+      drafts.push({ collection: 'thing', key: id, value });
+    }
+    return drafts;
   }
 
   #deletion(id: string): Draft[] {
@@ -159,7 +197,7 @@ export class ExposedThings {
     const known = this.#options.notes.get(thingNameKey(identity));
     if (typeof known === 'string') return known;
     // Read once: with thousands of Things, reading all the names for each would take minutes.
-    this.#taken ??= new Set(this.#options.notes.list(notePrefix).values());
+    this.#taken ??= new Set(this.#options.notes.list(thingNamePrefix).values());
     const taken = this.#taken;
     const slug = slugOf(title);
     let name = slug;

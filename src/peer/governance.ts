@@ -29,6 +29,7 @@ import { grantStatement } from './grant-request.ts';
 import { grantInfo, inviteList, memberList } from './member-list.ts';
 import { resolvePeer } from './peer-names.ts';
 import { recoverAdmins } from './recover.ts';
+import { replacementDrafts } from './replacement.ts';
 import { revocationDraft } from './revocation-draft.ts';
 import { strandedMembers } from './stranded.ts';
 
@@ -155,13 +156,7 @@ export class Governance implements GovernanceApi {
         `A guest has no Things of its own: first althing role ${to} member.`,
       );
     if (authority.speakerOf(from) === to) return { old: from, new: to };
-    await this.#replica.write(() => [
-      {
-        collection: 'replacement',
-        key: from,
-        value: { type: 'replacement', old: publicKeyOf(from), new: publicKeyOf(to) },
-      },
-    ]);
+    await this.#replica.write(() => replacementDrafts(this.#replica, from, to));
     return { old: from, new: to };
   }
 

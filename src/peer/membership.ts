@@ -16,6 +16,7 @@ import { openRecord, type SignedRecord } from '../replica/record.ts';
 import type { Draft, Replica } from '../replica/replica.ts';
 import { departureProof } from './departure-proof.ts';
 import { departureOf } from './member-list.ts';
+import { replacementDrafts } from './replacement.ts';
 import { revocationDraft } from './revocation-draft.ts';
 import { strandedMembers } from './stranded.ts';
 
@@ -168,11 +169,8 @@ export class Membership implements Gatekeeper {
     const joiner = publicKeyOf(peer);
     const value = { type: 'confirmation', ...admitted, joiner, admitted: since };
     const old = this.#replica.authority.invites.get(toHex(admitted.invite))?.invite.replaces;
-    const replacement = { collection: 'replacement', value: { type: 'replacement', old, new: joiner } };
-    return [
-      { collection: 'member', key: peer, value },
-      ...(old ? [{ ...replacement, key: peerIdOf(old) }] : []),
-    ];
+    const replacement = old ? replacementDrafts(this.#replica, peerIdOf(old), peer) : [];
+    return [{ collection: 'member', key: peer, value }, ...replacement];
   }
 
   #remember(peer: PeerId, provisional: Provisional): void {

@@ -171,7 +171,7 @@ export class Peer implements PeerApi {
   #joining = false;
 
   constructor(parts: PeerParts) {
-    const { seed, notes, name } = parts;
+    const { seed, notes, name, logger } = parts;
     this.#parts = parts;
     this.#name = name;
     this.#signer = nodeCrypto.signer(seed);
@@ -185,6 +185,7 @@ export class Peer implements PeerApi {
       replica: () => this.#run.replica,
       validate: async (td) => (await import('../thing/validate-td.ts')).validateTd(td),
       changed: (kind, thing) => this.#feed.tell({ kind, thing }),
+      logger,
     });
     this.#routing = new Routing({
       self: this.id,
@@ -192,6 +193,7 @@ export class Peer implements PeerApi {
       known: (id) => this.#run.directory.byId(id) !== undefined,
       session: (peer) => this.#run.supervisor.session(peer),
       reach: (peer, how) => this.#run.supervisor.reach(peer, how),
+      speakerOf: (peer) => this.#run.replica.authority.speakerOf(peer),
       roleOf: (peer) => this.#run.membership.roleOf(peer),
       newCause: () => this.newCause('program'),
       activity: () => this.#feed.report,
@@ -481,10 +483,13 @@ export class Peer implements PeerApi {
       server: this.#routing.server,
       logger,
       activity: (activity) => this.#feed.tell(activity),
-      sessionOpened: (peer) => this.#routing.sessionOpened(peer),
+      sessionOpened: (peer) => this.#routing.resumeStreams(peer),
       followed: () => this.#routing.followed(),
-      changed: ({ records, removed }) =>
-        this.#directoryChanges.tell([...records, ...removed], this.#run.directory),
+      changed: (change) => {
+        this.#directoryChanges.tell([...change.records, ...change.removed], this.#run.directory);
+        if (change.membership) this.#routing.resumeStreams();
+        this.#exposed.recordsChanged(change);
+      },
     });
   }
 

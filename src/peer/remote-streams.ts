@@ -29,7 +29,8 @@ const final: ReadonlySet<ErrorCode> = new Set([
 
 /** One stream that is to go on until it is stopped. */
 interface Lasting {
-  readonly peer: PeerId;
+  /** The peer in the Thing's id. */
+  readonly owner: PeerId;
   readonly call: ThingCall<StreamOperation>;
   readonly sink: StreamSink;
   readonly options: CallOptions;
@@ -46,16 +47,17 @@ interface Lasting {
 
 /** All lasting streams of this peer. */
 export class RemoteStreams {
-  readonly #session: (peer: PeerId) => Session | undefined;
+  readonly #session: (owner: PeerId) => Session | undefined;
   readonly #streams = new Set<Lasting>();
 
-  constructor(session: (peer: PeerId) => Session | undefined) {
+  /** @param session the session with whoever speaks for this owner's Things now */
+  constructor(session: (owner: PeerId) => Session | undefined) {
     this.#session = session;
   }
 
   /** Opens a stream; resolves once the device has accepted, throws what it refuses with. */
   async open(
-    peer: PeerId,
+    owner: PeerId,
     call: ThingCall<StreamOperation>,
     sink: StreamSink,
     options: CallOptions,
@@ -63,7 +65,7 @@ export class RemoteStreams {
     if (this.#streams.size >= maxStreams)
       throw new AlthingError('too-many', `A peer keeps at most ${maxStreams} subscriptions.`);
     const stream: Lasting = {
-      peer,
+      owner,
       call,
       sink,
       // Later openings have nobody waiting: only the first can be given up by the caller's signal.
@@ -87,21 +89,22 @@ export class RemoteStreams {
   }
 
   /**
-   * A session with this peer has begun: its streams go on over that one. They do not wait for the end of an older one,
-   * which may be dead without knowing it yet.
+   * A session with this peer has begun, or (without one) any may have taken another's place: its streams go on over the
+   * session that there is now. They do not wait for the end of an older one, which may be dead without knowing it yet.
    */
-  resume(peer: PeerId): void {
-    const session = this.#session(peer);
-    for (const stream of this.#streams)
-      if (stream.peer === peer && stream.position && !(stream.current && stream.session === session)) {
-        stream.retryMs = firstRetryMs;
-        this.#again(stream);
-      }
+  resume(peer?: PeerId): void {
+    for (const stream of this.#streams) {
+      const session = this.#session(stream.owner);
+      if (!session || !stream.position || session.peer !== (peer ?? session.peer)) continue;
+      if (stream.current && stream.session === session) continue;
+      stream.retryMs = firstRetryMs;
+      this.#again(stream);
+    }
   }
 
   /** The peers whose values are to come for as long as somebody wants them. */
-  peers(): Set<PeerId> {
-    return new Set([...this.#streams].map(({ peer }) => peer));
+  owners(): Set<PeerId> {
+    return new Set([...this.#streams].map(({ owner }) => owner));
   }
 
   close(): void {
@@ -117,8 +120,12 @@ export class RemoteStreams {
   }
 
   async #start(stream: Lasting, options: CallOptions): Promise<void> {
-    const session = this.#session(stream.peer);
-    if (!session) throw new AlthingError('peer-offline', `${stream.peer} cannot be reached at the moment.`);
+    const session = this.#session(stream.owner);
+    if (!session)
+      throw new AlthingError(
+        'peer-offline',
+        `The device of ${stream.call.thing} cannot be reached at the moment.`,
+      );
     const opening = {};
     const older = stream.handle;
     stream.session = session;
@@ -183,7 +190,7 @@ export class RemoteStreams {
   #again(stream: Lasting): void {
     clearTimeout(stream.timer);
     // Without a session there is nothing to do: `resume` begins anew.
-    if (stream.stopped || !this.#session(stream.peer)) return;
+    if (stream.stopped || !this.#session(stream.owner)) return;
     this.#start(stream, { ...(stream.options.cause && { cause: stream.options.cause }) }).catch(
       (thrown: unknown) => {
         if (!stream.stopped && !stream.current) this.#failed(stream, toAlthingError(thrown));

@@ -29,6 +29,8 @@ export interface RoutingOptions {
   readonly session: (peer: PeerId) => Session | undefined;
   /** Makes a session where there is none. Throws `peer-offline`, `cancelled`, `too-many`. */
   readonly reach: (peer: PeerId, options: { timeoutMs: number; signal?: AbortSignal }) => Promise<Session>;
+  /** Who speaks for the Things of a peer now: itself, or whoever took its place. */
+  readonly speakerOf: (peer: PeerId) => PeerId;
   readonly roleOf: (peer: PeerId) => Role | undefined;
   readonly newCause: () => Cause;
   /** Undefined while nobody listens, so that commands cost nothing more. */
@@ -74,7 +76,7 @@ export class Routing implements ThingConnector {
 
   constructor(options: RoutingOptions) {
     this.#options = options;
-    this.#streams = new RemoteStreams(options.session);
+    this.#streams = new RemoteStreams((owner) => options.session(options.speakerOf(owner)));
     this.server = {
       request: (call, context) => this.#serve(call, context, (thing) => thing.request(call, context)),
       stream: (call, sink, context, after) =>
@@ -86,14 +88,20 @@ export class Routing implements ThingConnector {
     const report = this.#options.activity();
     const cause = options.cause ?? this.#options.newCause();
     const started = performance.now();
-    const owner = this.#ownerOf(call.thing);
+    const speaker = this.#speakerOf(call.thing);
     const tell = (outcome: string): void =>
-      report?.({ ...said(call), kind: 'command', peer: owner, outcome, rttMs: performance.now() - started });
+      report?.({
+        ...said(call),
+        kind: 'command',
+        peer: speaker,
+        outcome,
+        rttMs: performance.now() - started,
+      });
     try {
       const result =
-        owner === this.#options.self
-          ? await this.#local(call).request(call, new LocalContext(owner, call, options, cause))
-          : await this.#ask(owner, call, { ...options, cause });
+        speaker === this.#options.self
+          ? await this.#local(call).request(call, new LocalContext(speaker, call, options, cause))
+          : await this.#ask(speaker, call, { ...options, cause });
       if (report) tell('ok');
       return result ?? null;
     } catch (error) {
@@ -108,31 +116,32 @@ export class Routing implements ThingConnector {
     options: CallOptions = {},
   ): Promise<StreamHandle> {
     const cause = options.cause ?? this.#options.newCause();
-    const owner = this.#ownerOf(call.thing);
-    if (owner === this.#options.self)
-      return this.#local(call).stream(call, sink, new LocalContext(owner, call, options, cause));
-    if (this.#options.session(owner)) return this.#streams.open(owner, call, sink, { ...options, cause });
-    const { left } = await this.#reach(owner, call.thing, options);
+    const speaker = this.#speakerOf(call.thing);
+    if (speaker === this.#options.self)
+      return this.#local(call).stream(call, sink, new LocalContext(speaker, call, options, cause));
+    const { peer: owner } = parseThingId(call.thing)!;
+    if (this.#options.session(speaker)) return this.#streams.open(owner, call, sink, { ...options, cause });
+    const { left } = await this.#reach(speaker, call.thing, options);
     return this.#streams.open(owner, call, sink, { ...left, cause });
   }
 
-  /** A session has begun: streams from that peer go on. */
-  sessionOpened(peer: PeerId): void {
+  /** A session with a peer has begun, or some peer may have taken another's place: streams from there go on. */
+  resumeStreams(peer?: PeerId): void {
     this.#streams.resume(peer);
   }
 
   /** The peers whose values somebody here follows. */
   followed(): Set<PeerId> {
-    return this.#streams.peers();
+    return new Set([...this.#streams.owners()].map((owner) => this.#options.speakerOf(owner)));
   }
 
   close(): void {
     this.#streams.close();
   }
 
-  #ownerOf(thing: string): PeerId {
+  #speakerOf(thing: string): PeerId {
     const owner = parseThingId(thing)?.peer;
-    if (owner) return owner;
+    if (owner) return this.#options.speakerOf(owner);
     throw new AlthingError('thing-unknown', `"${thing}" is no Thing of this fabric.`);
   }
 

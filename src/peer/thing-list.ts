@@ -3,7 +3,6 @@
  * Relies on the run for all of it; changes nothing.
  */
 import type { ThingInfo } from '../core/api-shapes.ts';
-import { parseThingId } from '../core/ids.ts';
 import type { ThingFilter } from '../thing/scripting-api.ts';
 import { typesOf } from '../thing/thing-filter.ts';
 import type { FabricRun } from './fabric-run.ts';
@@ -15,8 +14,10 @@ export const thingList = (
   filter?: ThingFilter,
 ): ThingInfo[] =>
   directory.find(filter).map((td) => {
-    const { peer } = parseThingId(td.id)!;
+    const peer = directory.speakerOf(td);
+    // What its device never exposed, but the one whose place it took, is there to be removed or exposed again.
+    const isSpokenFor = replica.get('thing', td.id)?.authorId === peer;
     const unknown = supervisor.seeks(peer) ? false : null;
     const online = peer === replica.self ? isExposed(td.id) : supervisor.session(peer) ? true : unknown;
-    return { id: td.id, title: td.title, types: typesOf(td), peer, online };
+    return { id: td.id, title: td.title, types: typesOf(td), peer, online: isSpokenFor && online };
   });

@@ -20,11 +20,15 @@ export const isHeld = (stream: RecordStream, author: PeerId, authority: Authorit
 /** Whether this record's author is entitled to it under this membership. */
 export const mayWrite = (record: SignedRecord, authority: Authority): boolean => {
   if (!isHeld('data', record.authorId, authority)) return false;
+  const isAdmin = authority.members.get(record.authorId)?.role === 'admin';
   if (record.collection === 'peer') return record.key === record.authorId;
   if (ofThings.has(record.collection)) {
     const thing = parseThingId(record.key);
-    return thing !== undefined && authority.speakerOf(thing.peer) === record.authorId;
+    if (!thing) return false;
+    const speaker = authority.speakerOf(thing.peer);
+    // What a replaced device had said is signed anew by the admin who replaced it, until its successor speaks.
+    return speaker === record.authorId || (isAdmin && speaker !== thing.peer);
   }
-  if (ofAdmins.has(record.collection)) return authority.members.get(record.authorId)?.role === 'admin';
+  if (ofAdmins.has(record.collection)) return isAdmin;
   return true;
 };

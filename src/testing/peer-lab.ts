@@ -15,8 +15,10 @@ import { protocolVersions, redeem } from '../net/handshake.ts';
 import { createTlsContext, dialTls, parseEndpoint } from '../net/tls-channel.ts';
 import { openTicket } from '../peer/join.ts';
 import { createPeer, type Peer, type PeerOptions } from '../peer/peer.ts';
+import type { Draft, Replica } from '../replica/replica.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
+import { writeInHome } from './home-writer.ts';
 import { waitFor } from './wait-for.ts';
 
 const loopback = '127.0.0.1:0';
@@ -25,6 +27,7 @@ const loopback = '127.0.0.1:0';
 export class PeerLab {
   readonly #peers: Peer[] = [];
   readonly #homes: string[] = [];
+  readonly #homeOf = new Map<Peer, string>();
   readonly #intruders: Intruder[] = [];
 
   /** Starts a peer on loopback, on a new home unless one is given. */
@@ -33,7 +36,20 @@ export class PeerLab {
     if (options.home === undefined) this.#homes.push(home);
     const peer = await createPeer({ listen: loopback, mdns: false, ...options, home, name });
     this.#peers.push(peer);
+    this.#homeOf.set(peer, home);
     return peer;
+  }
+
+  /**
+   * Stops a peer, writes with its key what its program would not, and starts it again: a modified peer, to the others.
+   * Things have to be exposed anew.
+   */
+  async modify(peer: Peer, draft: (replica: Replica) => readonly Draft[]): Promise<Peer> {
+    const home = this.#homeOf.get(peer)!;
+    const { name } = peer.self();
+    await peer.stop();
+    await writeInHome(home, draft);
+    return this.start(name, { home });
   }
 
   /** Makes `joiner` a member of `admin`'s fabric, and waits until each sees the other online. */

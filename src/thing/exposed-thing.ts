@@ -80,6 +80,11 @@ export class ExposedThing implements ExposedThingApi, ThingServer {
     return copyPlain(this.#td) as ThingDescription;
   }
 
+  /** For its owner, under which the Thing has got another id: all that is open goes on. */
+  readdress(td: ThingDescription): void {
+    this.#td = copyTd(td);
+  }
+
   /** Compiles all schemas (of a Thing that is not trusted) and hands it to its owner; once. Throws `td-invalid`, and what the owner throws. */
   expose(): Promise<void> {
     this.#exposing ??= this.#expose().catch((thrown) => {
