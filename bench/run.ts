@@ -1,11 +1,13 @@
 /**
- * `npm run bench [-- command growth footprint --json]`: measures what Althing promises about speed and size, as tables.
+ * `npm run bench [-- command growth footprint state --json]`: measures what Althing promises about speed and size, as tables.
  * Relies on an idle machine for numbers that mean something; ratios inside one run hold better than the times.
  */
 import { parseArgs } from 'node:util';
 import { benchCommand, type CommandFigures } from './command.ts';
 import { benchFootprint, canMeasureFootprint, type FootprintFigures } from './footprint.ts';
 import { benchGrowth, type Cost, type GrowthFigures } from './growth.ts';
+import { machine, writeSection } from './performance-page.ts';
+import { benchState, type StateFigures } from './state.ts';
 import { showSpread } from './statistics.ts';
 
 const { values: options, positionals } = parseArgs({
@@ -61,6 +63,44 @@ const tellGrowth = (figures: GrowthFigures): void => {
   say(`| ${[peers, showCost(change), showCost(newcomer), sent, ...costs].join(' | ')} |`);
 };
 
+const tellState = (figures: StateFigures): void => {
+  const row = (what: string, ...cells: readonly string[]): string => `| ${[what, ...cells].join(' | ')} |`;
+  const ms = (value: number): string => value.toFixed(0);
+  const mb = (value: number): string => value.toFixed(1);
+  const text = [
+    `## A fabric of ${figures.things} Things (TDs of 2 KB) and ${figures.members} members`,
+    '',
+    `\`npm run bench -- state\`: two peers in processes of their own, TLS over loopback, one run. ${machine()}`,
+    `The database has ${mb(figures.storeMb)} MB. "Longest delay" is the longest time that a peer's event loop was held.`,
+    '',
+    row('', 'time, ms', 'on the wire, MB', 'resident, MB', 'longest delay, ms'),
+    row('---', '---', '---', '---', '---'),
+    row(
+      'start of the process to ready',
+      ms(figures.openMs),
+      '',
+      mb(figures.openRssMb),
+      ms(figures.openDelayMs),
+    ),
+    row(
+      'a new member joins and has all Things',
+      ms(figures.bootstrapMs),
+      mb(figures.bootstrapWireMb),
+      mb(figures.bootstrapRssMb),
+      `${ms(figures.bootstrapDelayMs)} (the other side ${ms(figures.supplierDelayMs)})`,
+    ),
+    row(
+      'it was off while 1 % changed: start of its process to having that',
+      `${ms(figures.catchUpMs)} (after ready ${ms(figures.catchUpAfterReadyMs)})`,
+      figures.catchUpWireMb.toFixed(2),
+      '',
+      ms(figures.catchUpDelayMs),
+    ),
+  ].join('\n');
+  say(`\n${text}`);
+  writeSection('state', text);
+};
+
 const benches = {
   command: async () => {
     const figures = await benchCommand();
@@ -81,6 +121,11 @@ const benches = {
     }
     const figures = await benchFootprint();
     tellFootprint(figures);
+    return figures;
+  },
+  state: async () => {
+    const figures = await benchState();
+    tellState(figures);
     return figures;
   },
 };

@@ -19,6 +19,10 @@ export interface PeerCard {
   readonly addresses: readonly string[];
 }
 
+/** Several times faster than `localeCompare`, which thousands of Things make felt. */
+const titles = new Intl.Collator();
+const byTitle = (a: ThingDescription, b: ThingDescription): number =>
+  titles.compare(a.title, b.title) || (a.id < b.id ? -1 : 1);
 /** Candidates named in an error at most. */
 const maxCandidates = 8;
 
@@ -33,12 +37,16 @@ export class Directory {
 
   /** All TDs that match, in the order of their titles. */
   find(filter: ThingFilter = {}): ThingDescription[] {
+    return this.#matching(filter).sort((a, b) => titles.compare(a.title, b.title) || (a.id < b.id ? -1 : 1));
+  }
+
+  #matching(filter: ThingFilter): ThingDescription[] {
     const found: ThingDescription[] = [];
     for (const record of this.#replica.list('thing')) {
       const td = this.parse(record);
       if (td && matchesFilter(td, filter)) found.push(td);
     }
-    return found.sort((a, b) => a.title.localeCompare(b.title) || (a.id < b.id ? -1 : 1));
+    return found;
   }
 
   /** The TD with this id, or undefined. */
@@ -97,9 +105,9 @@ export class Directory {
 
   #named(name: string): ThingDescription[] {
     const wanted = name.toLowerCase();
-    return this.find().filter(
-      (td) => td.title.toLowerCase() === wanted || parseThingId(td.id)?.name === wanted,
-    );
+    return this.#matching({})
+      .filter((td) => td.title.toLowerCase() === wanted || parseThingId(td.id)?.name === wanted)
+      .sort(byTitle);
   }
 
   #isOf(td: ThingDescription, peerName: string): boolean {

@@ -21,7 +21,7 @@ import { Supervisor } from '../net/supervisor.ts';
 import { createSynchronised } from '../net/synchronised.ts';
 import { formatEndpoint } from '../net/tls-channel.ts';
 import { Reconciler } from '../replica/reconciler.ts';
-import { recordValue } from '../replica/record.ts';
+import { recordValue, type SignedRecord } from '../replica/record.ts';
 import type { StateStore, StoredState } from '../replica/record-store.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicaChange } from '../replica/replica-change.ts';
@@ -37,10 +37,15 @@ import { sightingTag } from './join.ts';
 import type { KeptMembership } from './kept-membership.ts';
 import { Membership } from './membership.ts';
 
+/** What a store gave back, its records opened or still raw. */
+export type OpenedState = Omit<StoredState, 'records'> & {
+  readonly records: readonly (Uint8Array | SignedRecord)[];
+};
+
 export interface FabricRunOptions {
   readonly fabric: Fabric;
   /** What the store holds. */
-  readonly stored: StoredState;
+  readonly stored: OpenedState;
   readonly storedProof: readonly Uint8Array[];
   readonly signer: Signer;
   readonly crypto: Crypto;
@@ -62,9 +67,14 @@ export interface FabricRunOptions {
   readonly changed: (change: ReplicaChange) => void;
 }
 
+/** Lets everything else that waits go first. */
+export const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 const tickMs = 1000;
 /** The note that holds the records by which another peer showed this one that it is out. */
 const dismissalNote = 'dismissal';
+/** TDs read before others get their turn: about a millisecond. */
+const warmBatch = 32;
 /** Enough ways back into a fabric, and small enough to be written whenever one changes. */
 const maxKeptPeers = 16;
 
@@ -114,7 +124,7 @@ export class FabricRun {
       notes: options.stored.local,
       lastEpoch: options.kept.floor.epoch,
       epochOpened: (epoch) => options.kept.keep({ epoch, clock: this.#clock.last }),
-      yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),
+      yieldTurn,
       logger,
     });
     this.replica.onChange = (change) => this.#changed(change);
@@ -175,6 +185,7 @@ export class FabricRun {
     this.supervisor.bootstrap(this.#options.bootstrap);
     this.#checkDeparture();
     this.#ticker = setInterval(() => this.#reconciler.tick(), tickMs);
+    void this.#warmUp();
     const here = await caughtUp;
     await this.publishCard();
     this.#confirm();
@@ -354,6 +365,15 @@ export class FabricRun {
     } catch (error) {
       if (!isDiskFailure(error))
         this.#options.logger.warn({ err: error, peer }, 'An address that worked could not be remembered.');
+    }
+  }
+
+  /** Reads all TDs before anybody asks for them, a few at a time: whoever lists thousands does not wait for it. */
+  async #warmUp(): Promise<void> {
+    for (const [at, record] of this.replica.list('thing').entries()) {
+      if (this.#closed) return;
+      this.directory.parse(record);
+      if (at % warmBatch === warmBatch - 1) await yieldTurn();
     }
   }
 

@@ -24,6 +24,7 @@ import type { Fabric } from '../fabric/genesis.ts';
 import type { Discovery } from '../net/discovery-api.ts';
 import { InterfaceWatch } from '../net/interfaces.ts';
 import { createTlsContext, dialTls, parseEndpoint, type TlsListener } from '../net/tls-channel.ts';
+import { openStored } from '../replica/record.ts';
 import type { StoredState } from '../replica/record-store.ts';
 import { archiveHome } from '../store/archive-home.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
@@ -50,7 +51,7 @@ import { ownAddresses } from './addresses.ts';
 import { DirectoryChanges } from './directory-changes.ts';
 import { endedError } from './ended-text.ts';
 import { ExposedThings } from './exposed-things.ts';
-import { FabricRun } from './fabric-run.ts';
+import { FabricRun, type OpenedState, yieldTurn } from './fabric-run.ts';
 import { Governance } from './governance.ts';
 import { createInvite } from './invite.ts';
 import { type Joined, openTicket, redeemTicket } from './join.ts';
@@ -234,7 +235,9 @@ export class Peer implements PeerApi {
           logger,
         });
     }
-    this.#run = this.#newRun(fabric, stored);
+    const how = { crypto: nodeCrypto, yieldTurn };
+    const records = await openStored(stored.records, fabric.id, how);
+    this.#run = this.#newRun(fabric, { ...stored, records });
     if (notes.get(rebuiltNote) === true) await this.#startRebuilt();
     else await this.#run.start();
     health.onRecovered = () => {
@@ -463,7 +466,7 @@ export class Peer implements PeerApi {
     );
   }
 
-  #newRun(fabric: Fabric, stored: StoredState): FabricRun {
+  #newRun(fabric: Fabric, stored: OpenedState): FabricRun {
     const { options, config, store, notes, kept, logger } = this.#parts;
     return new FabricRun({
       fabric,

@@ -151,6 +151,26 @@ export const openRecord = (
   };
 };
 
+/** Records opened before others get their turn: about 2 ms. */
+const openBatch = 64;
+
+/**
+ * Opens what a store gave back, whose signatures were checked when it was taken in, and lets other work go on meanwhile:
+ * thousands of records at once would hold a peer for a third of a second. Throws `record-invalid`.
+ */
+export const openStored = async (
+  stored: readonly Uint8Array[],
+  fabric: Uint8Array,
+  { crypto, yieldTurn }: { readonly crypto: Crypto; readonly yieldTurn: () => Promise<void> },
+): Promise<SignedRecord[]> => {
+  const records: SignedRecord[] = [];
+  for (const raw of stored) {
+    records.push(openRecord(raw, fabric, crypto, { trusted: true }));
+    if (records.length % openBatch === 0) await yieldTurn();
+  }
+  return records;
+};
+
 const prevOf = (value: unknown): string | null => {
   const prev = (value as { prev?: unknown } | null)?.prev;
   if (prev === null) return null;

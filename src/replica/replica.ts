@@ -97,13 +97,15 @@ export class Replica {
   #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  /** @param stored raw records as the store gave them; their signatures were checked when they were taken in */
-  constructor(stored: readonly Uint8Array[], options: ReplicaOptions) {
+  /** @param stored records as the store gave them, raw or opened; their signatures were checked when they were taken in */
+  constructor(stored: readonly (Uint8Array | SignedRecord)[], options: ReplicaOptions) {
     this.#options = options;
     const { fabric, crypto } = options;
     this.fabric = fabric;
     this.self = peerIdOf(options.signer.publicKey);
-    const records = stored.map((raw) => openRecord(raw, fabric.id, crypto, { trusted: true }));
+    const records = stored.map((one) =>
+      one instanceof Uint8Array ? openRecord(one, fabric.id, crypto, { trusted: true }) : one,
+    );
     records.sort(comparePositions);
     for (const record of records) this.#holdings.keep(record);
     this.#see(records);
