@@ -20,6 +20,7 @@ import { RecordingSink } from '../testing/thing-lab.ts';
 import { waitFor } from '../testing/wait-for.ts';
 import type { ThingCall, ThingServer } from '../thing/operations.ts';
 import type { InteractionContext } from '../thing/scripting-api.ts';
+import { FrameChannel } from './frame-channel.ts';
 import { frameType, maxFrameBytes } from './frames.ts';
 
 const read: ThingCall<'readproperty'> = { thing: 'urn:lab:lamp', op: 'readproperty', name: 'on' };
@@ -432,4 +433,25 @@ test(`the peer's id is the channel's key`, () => {
   const { mine, theirs } = sessionPair(noServer);
   assert.deepEqual([mine.peer, theirs.peer], [device, asker]);
   mine.close();
+});
+
+test('a process that gets little time reads what has come before it takes the other side for dead', async () => {
+  const [mine, theirs] = memoryChannelPair(asker, device);
+  const session = sessionOver(mine);
+  const other = new FrameChannel(theirs);
+  other.trust();
+  const { promise: wasBusy, resolve: done } = Promise.withResolvers<void>();
+  // The session waits for nothing but a sign of life after its second ping: its timer is due 1800 ms after it began.
+  other.handle(([type, number]) => {
+    if (type === frameType.request) other.send([frameType.response, number, 'alive']);
+    if (type !== frameType.ping || number !== 2) return;
+    while (performance.now() - session.since < 1900) {
+      // No time for anything else.
+    }
+    other.send([frameType.pong, number]);
+    done();
+  });
+  await wasBusy;
+  assert.equal(await session.request(read), 'alive');
+  session.close();
 });

@@ -23,6 +23,8 @@ export interface SupervisorOptions {
   readonly followed: () => Iterable<PeerId>;
   readonly random: () => number;
   readonly logger: Logger;
+  /** After how long without a call or stream a session that nobody needs is let go (default 180 000). */
+  readonly restAfterMs?: number;
   /** A session is ready for use; `first`: there was none with this peer. */
   readonly opened: (session: Session, first: boolean) => void;
   /** Records are to be kept equal over this session: it is with a neighbour. May be told again. */
@@ -54,8 +56,8 @@ const reviewMs = 1000;
 /** Who could not be reached so often, or for so long, is believed to be away: another one stands in. */
 const awayFailures = 2;
 const awayMs = 4000;
-/** A session that nobody needs rests when nothing was open on it for this long, and says so this often. */
-const restAfterMs = 180_000;
+/** A session that nobody needs rests when nothing was open on it for this long. */
+const defaultRestAfterMs = 180_000;
 /** What is waited for a session that has to be made first, at most. */
 const maxReachMs = 5000;
 /** A peer that has just not answered is not dialled for every call. */
@@ -94,6 +96,7 @@ export class Supervisor {
   readonly #current = new Map<PeerId, Session>();
   readonly #all = new Set<Session>();
   readonly #wanted: Wanted;
+  readonly #restAfterMs: number;
   readonly #waiting = new Set<Waiting>();
   #reviewer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -101,6 +104,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#wanted = new Wanted(options.self);
+    this.#restAfterMs = options.restAfterMs ?? defaultRestAfterMs;
   }
 
   /** The session to use with a peer, if there is one. */
@@ -242,7 +246,7 @@ export class Supervisor {
   }
 
   /** Whether this side would let the session go. */
-  #isIdle(session: Session, afterMs = restAfterMs): boolean {
+  #isIdle(session: Session, afterMs = this.#restAfterMs): boolean {
     return session.usable && !this.#targets.has(session.peer) && session.idleMs >= afterMs;
   }
 
@@ -357,7 +361,7 @@ export class Supervisor {
     session.onClose = (ended, reason) => this.#ended(ended, reason);
     session.onRetired = (retired) => this.#retired(retired);
     session.onRest = (resting) => {
-      if (this.#isIdle(resting, restAfterMs / 2)) {
+      if (this.#isIdle(resting, this.#restAfterMs / 2)) {
         resting.retire({ tell: true });
         this.#retired(resting);
       }
