@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fromHex } from '../core/bytes.ts';
+import type { AlthingError } from '../core/errors.ts';
+import { peerIdOf } from '../core/ids.ts';
+import { peerSigner } from '../testing/control-lab.ts';
+import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
+import { seedOf } from '../testing/seed.ts';
+import { origin, type SignedRecord } from './record.ts';
+import type { SyncMessage } from './sync-messages.ts';
+
+const give = (peer: LabPeer, records: readonly SignedRecord[]) =>
+  peer.replica.receive({
+    stream: records[0]!.stream,
+    author: records[0]!.author,
+    from: origin,
+    to: { epoch: records.at(-1)!.epoch, seq: records.at(-1)!.seq },
+    records: records.map(({ raw }) => raw),
+  });
+
+const connectedLab = async (peers: number, seed: number): Promise<ReplicaLab> => {
+  const lab = await ReplicaLab.of(peers, seed);
+  lab.connectAll();
+  await lab.settle();
+  return lab;
+};
+
+const statement = (lab: ReplicaLab, seq: number, name: string, prev: string | null) =>
+  signedBy(lab, 3, {
+    collection: 'member',
+    seq,
+    value: { type: name, prev: prev && fromHex(prev) },
+  });
+
+test('two bodies for one data position are proven everywhere, for good, and the author has no data any more', async (t) => {
+  const lab = await connectedLab(4, seedOf(t));
+  const [a, b, c] = lab.peers as [LabPeer, LabPeer, LabPeer];
+  const cheat = lab.peers[3]!;
+  lab.cut(cheat);
+  lab.cut(a, b);
+  await give(a, [signedBy(lab, 3, { value: 'left' })]);
+  await give(b, [signedBy(lab, 3, { value: 'right' })]);
+  lab.connect(a, b);
+  await lab.settle();
+  for (const peer of [a, b, c]) {
+    await peer.restart();
+    assert.deepEqual(
+      peer.replica.frauds().map(({ authorId, stream }) => [authorId, stream]),
+      [[cheat.id, 'data']],
+    );
+    assert.equal(peer.replica.get('value', 'k'), undefined);
+    assert.deepEqual(peer.replica.position('data', cheat.id), origin);
+    assert.equal(await give(peer, [signedBy(lab, 3, { seq: 2, value: 'more' })]), 'unauthorised');
+  }
+});
+
+test('control records from the lowest proven position on are void for all alike', async (t) => {
+  const lab = await connectedLab(4, seedOf(t));
+  const [a, b, c] = lab.peers as [LabPeer, LabPeer, LabPeer];
+  lab.cut();
+  const root = statement(lab, 1, 'root', null);
+  const [p, q] = [statement(lab, 2, 'p', root.hash), statement(lab, 2, 'q', root.hash)];
+  await give(a, [root, p, statement(lab, 3, 'p', p.hash)]);
+  await give(b, [root, q, statement(lab, 3, 'q', q.hash)]);
+  lab.connectAll();
+  await lab.settle();
+  for (const peer of [a, b, c]) {
+    assert.equal(peer.replica.position('control', lab.peers[3]!.id).seq, 1);
+    assert.deepEqual(
+      peer.replica.frauds().map(({ seq }) => seq),
+      [2],
+    );
+    assert.deepEqual(peer.vector(), a.vector());
+    assert.equal(await give(peer, [root, p]), 'void');
+  }
+  assert.deepEqual(lab.failures, []);
+});
+
+test('a copy of this peer that contradicts it is told to the owner; its data is written on, its word is not', async (t) => {
+  const lab = await connectedLab(2, seedOf(t));
+  const peer = lab.peers[1]!;
+  const told: string[] = [];
+  const { onChange } = peer.replica;
+  peer.replica.onChange = (change) => {
+    told.push(...change.frauds);
+    onChange(change);
+  };
+  const own = { collection: 'member', author: peer.signer.publicKey };
+  const [p, q] = [1, 2].map((hlc) => signedBy(lab, 1, { ...own, hlc, value: { type: 'x', prev: null } }));
+  assert.equal(await peer.replica.receiveProof([p!.raw, q!.raw]), true);
+  await peer.write({ collection: 'peer', key: peer.id, value: {} });
+  assert.deepEqual(told, [peer.id]);
+  await assert.rejects(peer.write({ collection: 'member', key: 'x', value: { type: 'x' } }), {
+    code: 'forbidden',
+  });
+  await lab.settle();
+  assert.equal(lab.peers[0]!.replica.frauds().length, 1);
+  assert.deepEqual(lab.failures, []);
+});
+
+test('what proves nothing ends the session, what nobody asked for is ignored, and strangers are not told of', async (t) => {
+  const lab = await connectedLab(2, seedOf(t));
+  const peer = lab.peers[0]!;
+  const [good, other] = [signedBy(lab, 1, { value: 1 }), signedBy(lab, 1, { value: 2 })];
+  const [stranger, strange] = [signedBy(lab, 9, { value: 1 }), signedBy(lab, 9, { value: 2 })];
+  assert.equal(await peer.replica.receiveProof([stranger.raw, strange.raw]), false);
+  const failures: AlthingError[] = [];
+  const link = {
+    peer: peerIdOf(peerSigner(1).publicKey),
+    send: () => {},
+    fail: (error: AlthingError) => failures.push(error),
+  };
+  peer.reconciler.add(link);
+  const say = (message: SyncMessage) => peer.reconciler.handle(link, message);
+  await say({ kind: 'fraud', records: [good.raw, other.raw] });
+  assert.deepEqual(peer.replica.frauds(), []);
+  await say({ kind: 'frauds', entries: [{ stream: 'data', author: good.author, epoch: 1, seq: 1 }] });
+  await say({ kind: 'fraud', records: [good.raw, good.raw] });
+  assert.deepEqual(
+    failures.map(({ code }) => code),
+    ['record-invalid'],
+  );
+  assert.deepEqual(peer.replica.frauds(), []);
+});

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fromHex } from '../core/bytes.ts';
+import { stampOf } from '../core/clock.ts';
+import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
+import { seedOf } from '../testing/seed.ts';
+import { origin, type SignedRecord } from './record.ts';
+import type { Draft } from './replica.ts';
+import type { ReplicaChange } from './replica-change.ts';
+import type { SyncMessage } from './sync-messages.ts';
+
+const rangeOf = (records: readonly SignedRecord[]) => ({
+  stream: records[0]!.stream,
+  author: records[0]!.author,
+  from: origin,
+  to: { epoch: records.at(-1)!.epoch, seq: records.at(-1)!.seq },
+  records: records.map(({ raw }) => raw),
+});
+
+const revocation = (peer: LabPeer): Draft => ({
+  collection: 'revocation',
+  key: peer.id,
+  value: { type: 'revocation', what: 'peer', key: peer.signer.publicKey },
+});
+
+test('a revoked member has no data left: not in memory, not on disk, not at itself, and the owner is told', async (t) => {
+  const lab = await ReplicaLab.of(3, seedOf(t));
+  const [admin, member, other] = lab.peers as [LabPeer, LabPeer, LabPeer];
+  lab.connectAll();
+  await lab.settle();
+  await member.write({ collection: 'value', key: 'k', value: 1 });
+  await lab.settle();
+  const removed: string[] = [];
+  const { onChange } = other.replica;
+  other.replica.onChange = (change: ReplicaChange) => {
+    removed.push(...change.removed.map(({ key }) => key));
+    onChange(change);
+  };
+  const before = other.disk.records.size;
+  await admin.write(revocation(member));
+  await lab.settle();
+  assert.deepEqual(removed, ['k']);
+  // One record more that revokes, one less that is gone.
+  assert.equal(other.disk.records.size, before);
+  for (const peer of lab.peers) {
+    assert.deepEqual(peer.replica.position('data', member.id), origin);
+    assert.equal(peer.replica.get('value', 'k'), undefined);
+  }
+  await assert.rejects(member.write({ collection: 'value', key: 'k', value: 2 }), { code: 'not-a-member' });
+});
+
+test('a record far ahead of time waits until its time has come, and what came before it does not', async (t) => {
+  const lab = await ReplicaLab.of(3, seedOf(t));
+  const [here, author] = lab.peers as [LabPeer, LabPeer];
+  const aheadMs = 300_000;
+  author.wall = () => lab.clock.now() + (author.replica.position('data', author.id).seq > 0 ? aheadMs : 0);
+  lab.connectAll();
+  await author.write({ collection: 'value', key: 'now', value: 1 });
+  await author.write({ collection: 'value', key: 'then', value: 1 });
+  for (let second = 0; second < 5; second++) {
+    while (await lab.deliverOne());
+    lab.clock.advance(1000);
+    here.reconciler.tick();
+  }
+  assert.ok(here.replica.get('value', 'now'));
+  assert.equal(here.replica.get('value', 'then'), undefined);
+  const [waiting] = here.replica.quarantined();
+  assert.equal(waiting?.peer, author.id);
+  assert.ok(waiting.untilMs! > lab.clock.now() && waiting.untilMs! <= lab.clock.now() + aheadMs);
+  for (let minute = 0; minute < 2; minute++) await lab.settle();
+  assert.ok(here.replica.get('value', 'then'));
+  assert.deepEqual(here.replica.quarantined(), []);
+});
+
+test('a member has two thousand control records and no more, its own writes included', async (t) => {
+  const lab = await ReplicaLab.of(2, seedOf(t));
+  const [here, member] = lab.peers as [LabPeer, LabPeer];
+  const draft: Draft = { collection: 'member', key: 'x', value: { type: 'x' } };
+  await member.write(...Array.from({ length: 2000 }, () => draft));
+  await assert.rejects(member.write(draft), { code: 'too-many' });
+  const { records } = member.replica.range('control', member.id, origin, 1e9)!;
+  const last = records.at(-1)!;
+  const value = { type: 'x', prev: fromHex(last.hash) };
+  const more = signedBy(lab, 1, { collection: 'member', epoch: last.epoch, seq: last.seq + 1, value });
+  assert.equal(await here.replica.receive(rangeOf([...records, more])), 'over-quota');
+  assert.equal(here.replica.position('control', member.id).seq, last.seq);
+  assert.deepEqual(
+    here.replica.overQuota().map(({ peer, stream }) => [peer, stream]),
+    [[member.id, 'control']],
+  );
+});
+
+test('who claims records three times and gives none is remembered, until they come from elsewhere', async (t) => {
+  const lab = await ReplicaLab.of(3, seedOf(t));
+  const [here, author, liar] = lab.peers as [LabPeer, LabPeer, LabPeer];
+  await author.write({ collection: 'value', key: 'k', value: 1 });
+  const link = { peer: liar.id, send: (_: SyncMessage) => {}, fail: () => {} };
+  here.reconciler.add(link);
+  const entry = author.replica.entry('data', author.id)!;
+  await here.reconciler.handle(link, { kind: 'vector', entries: [entry] });
+  for (let second = 0; second < 20; second++) {
+    lab.clock.advance(1000);
+    here.reconciler.tick();
+  }
+  const [withheld] = here.reconciler.withheld();
+  assert.deepEqual([withheld?.peer, withheld?.author, withheld?.stream], [liar.id, author.id, 'data']);
+  here.reconciler.remove(link);
+  lab.connect(here, author);
+  await lab.settle();
+  assert.deepEqual(here.reconciler.withheld(), []);
+});
+
+test('one record that is missing among many is found by hashes, and nothing else is sent again', async (t) => {
+  const lab = await ReplicaLab.of(3, seedOf(t));
+  const [author, whole, holed] = lab.peers as [LabPeer, LabPeer, LabPeer];
+  lab.connectAll();
+  await lab.settle();
+  lab.cut();
+  const text = 'x'.repeat(2000);
+  const drafts = Array.from({ length: 100 }, (_, at) => ({
+    collection: 'value',
+    key: `k${at}`,
+    value: text,
+  }));
+  await author.write(...drafts);
+  const { records } = author.replica.range('data', author.id, origin, 1e7)!;
+  await whole.replica.receive(rangeOf(records));
+  await holed.replica.receive(rangeOf(records.filter((_, at) => at !== 50)));
+  const { records: before } = lab.delivered;
+  lab.connect(whole, holed);
+  await lab.settle();
+  assert.ok(holed.replica.get('value', 'k50'));
+  assert.equal(lab.delivered.records - before, 1);
+  assert.ok(lab.delivered['want-named'] > 0);
+  assert.deepEqual(holed.vector(), whole.vector());
+});
+
+test('news that its author told to everybody is told on by nobody', async (t) => {
+  const lab = await ReplicaLab.of(8, seedOf(t));
+  lab.connectAll();
+  await lab.settle();
+  const { vector, records } = lab.delivered;
+  const [author] = lab.peers as [LabPeer];
+  await author.write({ collection: 'value', key: 'k', value: stampOf(1) });
+  await lab.settle();
+  for (const peer of lab.peers) assert.ok(peer.replica.get('value', 'k'));
+  assert.deepEqual([lab.delivered.vector - vector, lab.delivered.records - records], [0, 7]);
+});
