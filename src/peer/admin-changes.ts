@@ -32,7 +32,10 @@ export const headOf = (
   author: PeerId,
   beforeMs: number = Number.POSITIVE_INFINITY,
 ): string | null => {
-  const own = replica.control.filter(({ authorId }) => authorId === author).sort(comparePositions);
+  // What is void leads nowhere: a head named there would leave nothing of the author's.
+  const own = replica.control
+    .filter((record) => record.authorId === author && !replica.voids('control', author, record))
+    .sort(comparePositions);
   const late = own.findIndex(({ hlc }) => stampMs(hlc) >= beforeMs);
   return (late < 0 ? own : own.slice(0, late)).at(-1)?.hash ?? null;
 };

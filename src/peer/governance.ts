@@ -9,6 +9,7 @@ import type { Crypto } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
 import type {
   AdminChangeInfo,
+  DepartureInfo,
   GrantInfo,
   GrantRequest,
   InviteEntry,
@@ -43,6 +44,8 @@ export interface GovernanceOptions {
   /** The id of the Thing that a name means. Throws `thing-unknown`, `name-ambiguous`. */
   readonly thingNamed: (name: string) => string;
   readonly isOnline: (peer: PeerId) => boolean;
+  /** How this peer came to be out, where it is: the records that say so need not be here. */
+  readonly departure: () => DepartureInfo | undefined;
 }
 
 const done: AdminChangeInfo = { inForce: true, needs: 0, waitingFor: [] };
@@ -58,7 +61,11 @@ export class Governance implements GovernanceApi {
   }
 
   members(options: { all?: boolean } = {}): MemberInfo[] {
-    return memberList(this.#replica.authority, this.#options.nameOf, options);
+    const { authority, self } = this.#replica;
+    const departure = this.#options.departure();
+    return memberList(authority, this.#options.nameOf, options).map((member) =>
+      departure && member.peer === self ? { ...member, role: null, gone: departure } : member,
+    );
   }
 
   invites(): InviteEntry[] {

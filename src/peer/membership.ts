@@ -234,11 +234,11 @@ export class Membership implements Gatekeeper {
   }
 
   #authorityWith(proof: readonly SignedRecord[]): Authority {
-    const { authority, control, fabric } = this.#replica;
+    const { authority, control, fabric, fraudCuts } = this.#replica;
     if (proof.length === 0) return authority;
     const known = new Set(control.map((record) => record.hash));
     const more = proof.filter((record) => !known.has(record.hash));
-    return computeAuthority(fabric, [...control, ...more], this.#options.crypto);
+    return computeAuthority(fabric, [...control, ...more], this.#options.crypto, fraudCuts);
   }
 }
 

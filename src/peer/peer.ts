@@ -206,6 +206,7 @@ export class Peer implements PeerApi {
       nameOf: (peer) => (peer === this.id ? this.#name : this.#run.directory.card(peer)?.name),
       thingNamed: (thing) => this.resolveThing(thing).id,
       isOnline: (peer) => this.#run.supervisor.session(peer) !== undefined,
+      departure: () => this.#run.departure,
     });
   }
 

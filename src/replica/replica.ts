@@ -8,7 +8,7 @@ import type { Crypto, Signer } from '../core/crypto.ts';
 import { AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
-import type { Authority } from '../fabric/authority.ts';
+import type { Authority, FraudCuts } from '../fabric/authority.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import type { AuthorLog, RecordRange } from './author-log.ts';
 import { type FraudEntry, type FraudProof, FraudProofs, openProof } from './fraud-proofs.ts';
@@ -228,6 +228,11 @@ export class Replica {
   /** Authors who are proven to have signed two records for one position, with the proofs. */
   frauds(): FraudProof[] {
     return [...this.#frauds.list()];
+  }
+
+  /** From where on the control records of those authors are void: for computing authority with more records. */
+  get fraudCuts(): FraudCuts {
+    return this.#frauds.cuts;
   }
 
   /** The proofs to tell others of: those about authors whose records anybody might hold. */

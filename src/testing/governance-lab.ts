@@ -17,6 +17,7 @@ export const governanceAt = (lab: ReplicaLab, peer: LabPeer): Governance =>
     nameOf: () => undefined,
     thingNamed: (thing) => thing,
     isOnline: () => true,
+    departure: () => undefined,
   });
 
 /** What an admin's peer does by itself after every change: confirms, and puts out a thief's friends. */
