@@ -56,7 +56,12 @@ export const errorTable = {
   'invite-expired': kind(403, 4, false, 'Ask an admin for a new invite.'),
   'invite-used-up': kind(403, 4, false, 'Ask an admin for a new invite.'),
   'invite-unknown': kind(403, 4, false, 'The fabric does not know this invite: ask an admin for a new one.'),
-  'already-in-fabric': kind(409, 4, false, 'Use another home for another fabric: --home DIR.'),
+  'already-in-fabric': kind(
+    409,
+    4,
+    false,
+    'Leave that fabric first: althing leave; or use another home: --home DIR.',
+  ),
   'admins-too-few': kind(
     409,
     4,

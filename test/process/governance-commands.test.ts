@@ -1,0 +1,94 @@
+/**
+ * What the commands of governing show and refuse, against a gateway that answers the same every time.
+ * Relies on a real gateway over a fake peer in this process, and on real `althing` processes.
+ */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { silentLogger } from '../../src/core/logger.ts';
+import { startGateway } from '../../src/gateway/server.ts';
+import { homePaths } from '../../src/store/home.ts';
+import { atticId, hallId } from '../../src/testing/fake-governance.ts';
+import { FakePeer } from '../../src/testing/fake-peer.ts';
+import { ProcessLab } from '../../src/testing/process-lab.ts';
+
+const lab = new ProcessLab();
+const home = await lab.makeHome();
+const peer = new FakePeer();
+const gateway = await startGateway(peer, {
+  socketPath: homePaths(home).gatewaySocket,
+  logger: silentLogger,
+});
+after(async () => {
+  await gateway.close();
+  await lab.close();
+});
+
+/** What people see. */
+const shown = async (...args: string[]): Promise<string> => {
+  const child = lab.spawnCommand(home, args);
+  await child.ended(20_000);
+  assert.equal(child.exitCode, 0, child.stderr);
+  return `${child.lines.join('\n')}\n${child.stderr}`;
+};
+
+test('members show how they came, what is proposed, and on request who is out', async () => {
+  const text = await shown('members', '--all');
+  assert.match(text, /^NAME +ROLE +SINCE +CAME BY +NOTES +PEER/);
+  assert.match(
+    text,
+    /attic +member .*not confirmed by an admin yet; proposed as admin by z6Mk\w+: 1 more must agree/,
+  );
+  assert.match(text, /- +revoked .*by z6Mk/);
+});
+
+test('what waits for other admins says for whom, and what is done says so', async () => {
+  assert.match(
+    await shown('role', 'attic', 'admin', '--before', '2026-05-01'),
+    new RegExp(`1 more of these admins has run the same command: ${hallId}`),
+  );
+  assert.match(await shown('role', 'attic', 'guest'), new RegExp(`^${atticId} is guest now\\.`));
+  assert.match(
+    await shown('revoke', 'attic'),
+    new RegExp(`is out of the fabric\\.[^]*not heard of it: ${hallId}`),
+  );
+});
+
+test('a grant is asked for as it was written', async () => {
+  peer.governance.asked.length = 0;
+  const args = [
+    '--ops',
+    'read, write',
+    '--affordances',
+    'on,level',
+    '--for',
+    '2h',
+    '--from',
+    '2026-05-01T08:00:00Z',
+  ];
+  assert.match(
+    await shown('grant', 'attic', 'lamp', 'hall/lamp', ...args),
+    /End it: althing revoke cdcdcdcdcdcd/,
+  );
+  assert.deepEqual(peer.governance.asked, [
+    {
+      subject: 'attic',
+      things: ['lamp', 'hall/lamp'],
+      operations: ['read', 'write'],
+      affordances: ['on', 'level'],
+      from: '2026-05-01T08:00:00.000Z',
+      forMs: 7_200_000,
+    },
+  ]);
+});
+
+test('options that make no sense are refused before anybody is asked', async () => {
+  for (const args of [
+    ['role', 'attic', 'king'],
+    ['role', 'attic', 'member', '--before', 'yesterday'],
+    ['grant', 'attic', 'lamp', '--ops', 'read,fly'],
+    ['grant', 'attic', 'lamp', '--for', 'long'],
+  ]) {
+    const { error, exitCode } = await lab.run(home, args);
+    assert.deepEqual([error?.code, exitCode], ['bad-option', 2], args.join(' '));
+  }
+});
