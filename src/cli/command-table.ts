@@ -100,7 +100,10 @@ export const commands: readonly CommandSpec[] = [
     name: 'things',
     args: [['[query]', 'text found in id, title or type']],
     summary: 'list the Things of the fabric',
-    options: [{ flags: '--type <type>', summary: 'only Things with this @type' }],
+    options: [
+      { flags: '--type <type>', summary: 'only Things with this @type' },
+      { flags: '--room <room>', summary: 'only Things in this room' },
+    ],
     load: () => import('./things.ts'),
   },
   {

@@ -21,6 +21,7 @@ export interface OptionValues {
   readonly uses?: string;
   readonly expires?: string;
   readonly type?: string;
+  readonly room?: string;
   readonly wait?: boolean;
   readonly once?: boolean;
   readonly all?: boolean;

@@ -10,12 +10,15 @@ import { table } from './table.ts';
 export const run: RunCommand = async ({ args, home, out }) => {
   const client = clientOf(home);
   const td = await client.resolve(args[0]!);
-  out.answer(td, () => page(td));
+  const known = out.json ? [] : await client.things({ query: td.id });
+  const label = known.find(({ id }) => id === td.id);
+  out.answer(td, () => page(td, label?.name, label?.room));
   out.note('\nThe whole Thing Description: --json');
 };
 
-const page = (td: ThingDescription): string => {
-  const head = [td.title, td.id, ...(td.description ? ['', td.description] : [])];
+const page = (td: ThingDescription, name = td.title, room?: string): string => {
+  const place = room === undefined ? [] : [`in the room ${room}`];
+  const head = [name, td.id, ...place, ...(td.description ? ['', td.description] : [])];
   const sections = [
     section('PROPERTY', td.properties, (property) => [schemaOf(property), usesOf(property)]),
     section('ACTION', td.actions, ({ input, output }) => [

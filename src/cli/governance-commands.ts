@@ -26,6 +26,16 @@ export const governanceCommands: readonly CommandSpec[] = [
     load: () => import('./role.ts'),
   },
   {
+    name: 'rename',
+    args: [
+      ['<target>', 'a Thing or a peer, by name or id'],
+      ['[name]', 'what everybody is to call it; an empty text takes the name away'],
+    ],
+    summary: 'name a Thing or a peer for the whole fabric, or say in which room it is',
+    options: [{ flags: '--room <room>', summary: 'the room; an empty text takes it out of its room' }],
+    load: () => import('./rename.ts'),
+  },
+  {
     name: 'grant',
     args: [
       ['<subject>', 'a peer by name or id, role:guest or role:member'],

@@ -11,14 +11,15 @@ export const run: RunCommand = async ({ home, out }) => {
   const peers = await client.peers();
   out.answer(peers, () =>
     table(
-      ['NAME', 'ROLE', 'STATE', 'RTT', 'ADDRESS', 'LAST SEEN', 'PEER'],
-      peers.map(({ name, role, state, rttMs, address, lastSeen, peer }) => [
+      ['NAME', 'ROLE', 'STATE', 'RTT', 'ADDRESS', 'LAST SEEN', 'ROOM', 'PEER'],
+      peers.map(({ name, role, state, rttMs, address, lastSeen, room, peer }) => [
         name,
         role,
         state,
         rttMs === null ? null : `${rttMs.toFixed(1)} ms`,
         address,
         lastSeen,
+        room ?? null,
         peer,
       ]),
     ),

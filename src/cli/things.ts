@@ -9,14 +9,15 @@ import { table } from './table.ts';
 export const run: RunCommand = async ({ args, home, options, out }) => {
   const client = clientOf(home);
   const [query] = args;
-  const { type } = options;
+  const { type, room } = options;
   const things = await client.things({
     ...(query !== undefined && { query }),
     ...(type !== undefined && { type }),
+    ...(room !== undefined && { room }),
   });
   if (out.json) return out.answer(things, () => '');
   if (things.length === 0) {
-    const all = query === undefined && type === undefined;
+    const all = query === undefined && type === undefined && room === undefined;
     return out.answer(things, () =>
       all
         ? 'No Things yet. Expose some: althing up --things FILE'
@@ -26,10 +27,11 @@ export const run: RunCommand = async ({ args, home, options, out }) => {
   const names = new Map((await client.peers()).map(({ peer, name }) => [peer, name]));
   out.answer(things, () =>
     table(
-      ['TITLE', 'TYPE', 'PEER', 'STATE', 'ID'],
-      things.map(({ title, types, peer, online, id }) => [
-        title,
+      ['NAME', 'TYPE', 'ROOM', 'PEER', 'STATE', 'ID'],
+      things.map(({ title, name, types, room, peer, online, id }) => [
+        name ?? title,
         types.join(', '),
+        room ?? null,
         names.get(peer) ?? peer,
         online === null ? 'unknown' : online ? 'online' : 'offline',
         id,

@@ -7,6 +7,8 @@ import type {
   GrantInfo,
   GrantRequest,
   InviteEntry,
+  LabelInfo,
+  LabelRequest,
   LeaveInfo,
   MemberInfo,
   RecoverInfo,
@@ -47,6 +49,11 @@ export class GovernanceClient {
 
   grant(request: GrantRequest): Promise<GrantInfo> {
     return this.#ask('POST', '/grants', request);
+  }
+
+  /** Throws `not-admin`, `thing-unknown`, `name-ambiguous`, `bad-input`. */
+  rename(target: string, request: LabelRequest): Promise<LabelInfo> {
+    return this.#ask('PUT', `/labels/${encodeURIComponent(target)}`, request);
   }
 
   restrict(thing: string, restricted: boolean): Promise<RestrictionInfo> {

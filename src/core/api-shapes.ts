@@ -21,6 +21,8 @@ export interface PeerInfo {
   /** `host:port` of the session, or the first one known. */
   address: string | null;
   lastSeen: string | null;
+  /** Where an admin says that it is. */
+  room?: string;
 }
 
 /** `GET /things?view=summary`, one entry. */
@@ -31,6 +33,9 @@ export interface ThingInfo {
   peer: PeerId;
   /** Whether it can be used now; null where that will be known when it is tried: its peer's state is `unknown`. */
   online: boolean | null;
+  /** What admins call it and where they say that it is, where they do; `title` is what its device says. */
+  name?: string;
+  room?: string;
 }
 
 /** `GET /peer`: the answering peer itself. */

@@ -102,6 +102,19 @@ export interface RestrictionInfo {
   restricted: boolean;
 }
 
+/** `PUT /labels/{target}` request body: what is left out stays, an empty text removes. */
+export interface LabelRequest {
+  name?: string;
+  room?: string;
+}
+
+/** `PUT /labels/{target}`: what a Thing or a peer is called now, and where it is. */
+export interface LabelInfo {
+  id: string;
+  name: string | null;
+  room: string | null;
+}
+
 /** What became of a change of admins. */
 export interface AdminChangeInfo {
   /** Whether it is in force; otherwise it waits for other admins. */

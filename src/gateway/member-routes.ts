@@ -38,6 +38,10 @@ const grantBody = strictObject({
 const before = optional(pipe(string(), isoTimestamp()));
 const roleBody = strictObject({ role: picklist(['admin', 'member', 'guest']), before });
 const revocationBody = strictObject({ subject: name, before });
+const labelBody = strictObject({
+  name: optional(pipe(string(), maxLength(64))),
+  room: optional(pipe(string(), maxLength(64))),
+});
 const restrictionBody = strictObject({ restricted: boolean() });
 const replacementBody = strictObject({ old: name, new: optional(name) });
 const recoverBody = strictObject({
@@ -62,6 +66,12 @@ export const memberRoutes = (gateway: Gateway): Route[] => {
 
   const grant = async (c: GatewayContext): Promise<Response> =>
     json(await governance.grant((await readObject(c, grantBody)) as GrantRequest), 201);
+
+  const rename = async (c: GatewayContext): Promise<Response> => {
+    const { name, room } = await readObject(c, labelBody);
+    const request = { ...(name !== undefined && { name }), ...(room !== undefined && { room }) };
+    return json(await governance.rename(c.req.param('target') ?? '', request));
+  };
 
   const restrict = async (c: GatewayContext): Promise<Response> => {
     const { restricted } = await readObject(c, restrictionBody);
@@ -94,6 +104,7 @@ export const memberRoutes = (gateway: Gateway): Route[] => {
     { method: 'get', path: '/invites', scope: 'manage', handle: () => json(governance.invites()) },
     { method: 'get', path: '/grants', scope: 'manage', handle: () => json(governance.grants()) },
     { method: 'post', path: '/grants', scope: 'manage', handle: grant },
+    { method: 'put', path: '/labels/:target', scope: 'manage', handle: rename },
     { method: 'put', path: '/restrictions/:thing', scope: 'manage', handle: restrict },
     { method: 'post', path: '/revocations', scope: 'manage', handle: revoke },
     { method: 'post', path: '/replacements', scope: 'manage', handle: replace },

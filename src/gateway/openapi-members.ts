@@ -52,6 +52,15 @@ export const memberPaths: Json = {
       requestBody: body(ref('GrantRequest')),
     }),
   },
+  '/labels/{target}': {
+    parameters: [inPath('target', 'A Thing or a peer by id or name (percent-encoded)')],
+    put: operation(
+      'manage',
+      'Say for all what a Thing or a peer is called, and in which room it is; an empty text removes',
+      ok('As it is now', object({ id: text, name: textOrNull, room: textOrNull })),
+      { requestBody: body(object({ name: text, room: text }, ['name', 'room'])) },
+    ),
+  },
   '/restrictions/{thing}': {
     parameters: [inPath('thing', 'A Thing by id or name (percent-encoded)')],
     put: operation(

@@ -11,6 +11,8 @@ import { copyPlain } from '../thing/plain-value.ts';
 import type { ThingFilter } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { matchesFilter } from '../thing/thing-filter.ts';
+import { Labels } from './labels.ts';
+import { type PeerNames, peersNamed } from './peer-names.ts';
 
 /** What a `peer` record says of its author. */
 export interface PeerCard {
@@ -31,8 +33,17 @@ export class Directory {
   readonly #replica: Replica;
   readonly #parsed = new WeakMap<SignedRecord, ThingDescription | null>();
 
+  readonly labels: Labels;
+  /** What peers are called: by admins, and by themselves. */
+  readonly peerNames: PeerNames;
+
   constructor(replica: Replica) {
     this.#replica = replica;
+    this.labels = new Labels(replica);
+    this.peerNames = {
+      label: (peer) => this.labels.ofPeer(peer).name,
+      claimed: (peer) => this.card(peer)?.name,
+    };
   }
 
   /** All TDs that match, in the order of their titles. */
@@ -44,7 +55,7 @@ export class Directory {
     const found: ThingDescription[] = [];
     for (const record of this.#replica.list('thing')) {
       const td = this.parse(record);
-      if (td && matchesFilter(td, filter)) found.push(td);
+      if (td && matchesFilter(td, filter, this.labels.of(td.id))) found.push(td);
     }
     return found;
   }
@@ -72,7 +83,7 @@ export class Directory {
   }
 
   /**
-   * The one Thing that a person means by an id, a title, a local name, or `peer/name`.
+   * The one Thing that a person means by an id, an admin's name for it, a title, a local name, or `peer/name`.
    * Throws `thing-unknown`, and `name-ambiguous` with the candidates.
    */
   resolve(name: string): ThingDescription {
@@ -81,8 +92,8 @@ export class Directory {
     const slash = name.indexOf('/');
     const found =
       slash > 0
-        ? this.#named(name.slice(slash + 1)).filter((td) => this.#isOf(td, name.slice(0, slash)))
-        : this.#named(name);
+        ? this.#named(name.slice(slash + 1), this.#ofPeer(name.slice(0, slash)))
+        : this.#named(name, this.#matching({}));
     if (found.length === 1) return found[0]!;
     if (found.length === 0) throw new AlthingError('thing-unknown', `No Thing is called "${name}".`);
     const candidates = found.map((td) => this.fullName(td));
@@ -95,7 +106,8 @@ export class Directory {
   /** `peer/name`, as `resolve` takes it. */
   fullName(td: ThingDescription): string {
     const peer = this.speakerOf(td);
-    return `${this.card(peer)?.name ?? peer}/${parseThingId(td.id)!.name}`;
+    const { label, claimed } = this.peerNames;
+    return `${label(peer) ?? claimed(peer) ?? peer}/${parseThingId(td.id)!.name}`;
   }
 
   /** The peer that exposes a Thing now: the one in its id, or whoever took its place. */
@@ -103,16 +115,22 @@ export class Directory {
     return this.#replica.authority.speakerOf(parseThingId(td.id)!.peer);
   }
 
-  #named(name: string): ThingDescription[] {
+  /** Those of the given Things that admins call so, else those whose device does. */
+  #named(name: string, things: readonly ThingDescription[]): ThingDescription[] {
+    const labels = this.labels.named(name);
+    const labelled = things.filter(({ id }) => labels.has(id));
+    if (labelled.length > 0) return labelled.sort(byTitle);
     const wanted = name.toLowerCase();
-    return this.#matching({})
+    return things
       .filter((td) => td.title.toLowerCase() === wanted || parseThingId(td.id)?.name === wanted)
       .sort(byTitle);
   }
 
-  #isOf(td: ThingDescription, peerName: string): boolean {
-    const peer = this.speakerOf(td);
-    return peer === peerName || this.card(peer)?.name.toLowerCase() === peerName.toLowerCase();
+  #ofPeer(name: string): ThingDescription[] {
+    const things = this.#matching({});
+    const speakers = new Map(things.map((td) => [td, this.speakerOf(td)]));
+    const peers = new Set(peersNamed(new Set(speakers.values()), name, this.peerNames));
+    return things.filter((td) => speakers.get(td) === name || peers.has(speakers.get(td)!));
   }
 }
 

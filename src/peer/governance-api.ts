@@ -7,6 +7,8 @@ import type {
   GrantInfo,
   GrantRequest,
   InviteEntry,
+  LabelInfo,
+  LabelRequest,
   MemberInfo,
   RecoverInfo,
   RecoverRequest,
@@ -36,6 +38,8 @@ export interface GovernanceApi {
   grant(request: GrantRequest): Promise<GrantInfo>;
   /** Throws `thing-unknown`. */
   restrict(thing: string, restricted: boolean): Promise<RestrictionInfo>;
+  /** Says for all what a Thing or a peer is called, and in which room it is. Throws `bad-input`. */
+  rename(target: string, request: LabelRequest): Promise<LabelInfo>;
   /** To or from admin by a set of admins, which more than half of the present ones must be for. Throws `bad-input`,
    * `admins-too-few`, `proposal-open`. */
   setRole(peer: string, role: Role, options?: CutOptions): Promise<RoleInfo>;

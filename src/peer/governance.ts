@@ -6,13 +6,15 @@
 import type { Role } from '../core/api-shapes.ts';
 import { fromHex, toHex } from '../core/bytes.ts';
 import type { Crypto } from '../core/crypto.ts';
-import { AlthingError } from '../core/errors.ts';
+import { AlthingError, toAlthingError } from '../core/errors.ts';
 import type {
   AdminChangeInfo,
   DepartureInfo,
   GrantInfo,
   GrantRequest,
   InviteEntry,
+  LabelInfo,
+  LabelRequest,
   MemberInfo,
   RecoverInfo,
   RecoverRequest,
@@ -27,8 +29,9 @@ import type { Draft, Replica } from '../replica/replica.ts';
 import { changeAdmins } from './admin-changes.ts';
 import type { CutOptions, GovernanceApi } from './governance-api.ts';
 import { grantStatement } from './grant-request.ts';
+import { writeLabel } from './labels.ts';
 import { grantInfo, inviteList, memberList } from './member-list.ts';
-import { resolvePeer } from './peer-names.ts';
+import { type PeerNames, resolvePeer } from './peer-names.ts';
 import { recoverAdmins } from './recover.ts';
 import { replacementDrafts } from './replacement.ts';
 import { revocationDraft } from './revocation-draft.ts';
@@ -39,8 +42,7 @@ export interface GovernanceOptions {
   readonly replica: () => Replica;
   readonly crypto: Crypto;
   readonly now: () => number;
-  /** What a peer calls itself, as far as its record is here. */
-  readonly nameOf: (peer: PeerId) => string | undefined;
+  readonly names: PeerNames;
   /** The id of the Thing that a name means. Throws `thing-unknown`, `name-ambiguous`. */
   readonly thingNamed: (name: string) => string;
   readonly isOnline: (peer: PeerId) => boolean;
@@ -62,8 +64,9 @@ export class Governance implements GovernanceApi {
 
   members(options: { all?: boolean } = {}): MemberInfo[] {
     const { authority, self } = this.#replica;
+    const { label, claimed } = this.#options.names;
     const departure = this.#options.departure();
-    return memberList(authority, this.#options.nameOf, options).map((member) =>
+    return memberList(authority, (peer) => label(peer) ?? claimed(peer), options).map((member) =>
       departure && member.peer === self ? { ...member, role: null, gone: departure } : member,
     );
   }
@@ -96,6 +99,33 @@ export class Governance implements GovernanceApi {
         : [{ collection: 'restriction', key: id, value: { type: 'restriction', thing: id, restricted } }],
     );
     return { thing: id, restricted };
+  }
+
+  async rename(target: string, request: LabelRequest): Promise<LabelInfo> {
+    this.#requireAdmin();
+    return writeLabel(this.#replica, this.#labelled(target), request);
+  }
+
+  /** The id of the Thing or else of the peer that a name means; one name for both is ambiguous. */
+  #labelled(target: string): string {
+    const ids: string[] = [];
+    for (const find of [this.#options.thingNamed, (name: string) => this.#member(name)])
+      try {
+        ids.push(find(target));
+      } catch (error) {
+        const { code } = toAlthingError(error);
+        if (code !== 'thing-unknown' && code !== 'peer-unknown') throw error;
+      }
+    if (ids.length === 1) return ids[0]!;
+    if (ids.length === 0)
+      throw new AlthingError('thing-unknown', `No Thing and no member is called "${target}".`);
+    throw new AlthingError(
+      'name-ambiguous',
+      `"${target}" is a Thing and a peer, use the id: ${ids.join(', ')}.`,
+      {
+        details: { candidates: ids },
+      },
+    );
   }
 
   async setRole(name: string, role: Role, options: CutOptions = {}): Promise<RoleInfo> {
@@ -180,7 +210,7 @@ export class Governance implements GovernanceApi {
 
   /** The member or former member that a name or id means. Throws `peer-unknown`, `name-ambiguous`. */
   peerNamed(name: string): PeerId {
-    return resolvePeer(name, this.#replica.authority, this.#options.nameOf);
+    return resolvePeer(name, this.#replica.authority, this.#options.names);
   }
 
   async #revokeAdmin(name: string, options: CutOptions): Promise<RevocationInfo> {

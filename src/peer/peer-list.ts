@@ -17,16 +17,18 @@ export const peerList = (
   const infos = [...members].map((peer): PeerInfo => {
     const session = supervisor.session(peer);
     const isSelf = peer === self.id;
+    const label = directory.labels.ofPeer(peer);
     const known = isSelf ? undefined : run.addressOf(peer);
     const lastSeen = session || isSelf ? Date.now() : run.lastSeen(peer);
     return {
       peer,
-      name: isSelf ? self.name : (directory.card(peer)?.name ?? peer.slice(0, 12)),
+      name: label.name ?? (isSelf ? self.name : (directory.card(peer)?.name ?? peer.slice(0, 12))),
       role: membership.roleOf(peer) ?? 'member',
       state: isSelf ? 'self' : session ? 'online' : supervisor.seeks(peer) ? 'offline' : 'unknown',
       rttMs: session?.rttMs ?? null,
       address: isSelf ? self.address : (session?.remoteAddress ?? (known && formatEndpoint(known)) ?? null),
       lastSeen: lastSeen === undefined ? null : new Date(lastSeen).toISOString(),
+      ...(label.room !== undefined && { room: label.room }),
     };
   });
   return infos.sort((a, b) => a.name.localeCompare(b.name));

@@ -203,7 +203,10 @@ export class Peer implements PeerApi {
       replica: () => this.#run.replica,
       crypto: nodeCrypto,
       now: Date.now,
-      nameOf: (peer) => (peer === this.id ? this.#name : this.#run.directory.card(peer)?.name),
+      names: {
+        label: (peer) => this.#run.directory.peerNames.label(peer),
+        claimed: (peer) => (peer === this.id ? this.#name : this.#run.directory.peerNames.claimed(peer)),
+      },
       thingNamed: (thing) => this.resolveThing(thing).id,
       isOnline: (peer) => this.#run.supervisor.session(peer) !== undefined,
       departure: () => this.#run.departure,

@@ -19,5 +19,12 @@ export const thingList = (
     const isSpokenFor = replica.get('thing', td.id)?.authorId === peer;
     const unknown = supervisor.seeks(peer) ? false : null;
     const online = peer === replica.self ? isExposed(td.id) : supervisor.session(peer) ? true : unknown;
-    return { id: td.id, title: td.title, types: typesOf(td), peer, online: isSpokenFor && online };
+    return {
+      id: td.id,
+      title: td.title,
+      types: typesOf(td),
+      peer,
+      online: isSpokenFor && online,
+      ...directory.labels.of(td.id),
+    };
   });

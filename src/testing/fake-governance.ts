@@ -8,6 +8,8 @@ import type {
   GrantInfo,
   GrantRequest,
   InviteEntry,
+  LabelInfo,
+  LabelRequest,
   MemberInfo,
   RecoverInfo,
   RecoverRequest,
@@ -62,6 +64,11 @@ export class FakeGovernance implements GovernanceApi {
   async grant(request: GrantRequest): Promise<GrantInfo> {
     this.asked.push(request);
     return this.#grant(request.subject);
+  }
+
+  async rename(target: string, { name, room }: LabelRequest): Promise<LabelInfo> {
+    this.asked.push({ target, name, room });
+    return { id: target, name: name ?? null, room: room ?? null };
   }
 
   async restrict(thing: string, restricted: boolean): Promise<RestrictionInfo> {

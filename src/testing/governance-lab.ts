@@ -14,7 +14,7 @@ export const governanceAt = (lab: ReplicaLab, peer: LabPeer): Governance =>
     replica: () => peer.replica,
     crypto: nodeCrypto,
     now: lab.clock.now,
-    nameOf: () => undefined,
+    names: { label: () => undefined, claimed: () => undefined },
     thingNamed: (thing) => thing,
     isOnline: () => true,
     departure: () => undefined,
