@@ -104,12 +104,11 @@ test('a caller that gives up while a session is made is told so at once', async 
 test('a session that neither side needs is let go, and nobody dials anew; a needed one stays', async (t) => {
   const net = netOf(t, 40, { restAfterMs: 300 });
   const [one, other] = strangersOf(net);
-  const ended = await one.supervisor.reach(other.id, { timeoutMs: 200 });
+  const ended = await one.supervisor.reach(other.id, { timeoutMs: 2000 });
   await ended.request(call(1));
   await waitFor(() => ended.closed && net.between(one, other) === 0, { what: 'the session to end' });
   const dialled = net.channels.length;
   one.followed.add(other.id);
-  await one.supervisor.reach(other.id, { timeoutMs: 200 });
   await waitFor(() => one.supervisor.seeks(other.id) && net.between(one, other) === 1, { what: 'a session' });
   for (const { from, to, end } of net.channels) if (from === one && to === other) end.close({ abrupt: true });
   await waitFor(() => one.supervisor.session(other.id)?.usable && net.channels.length >= dialled + 2, {
