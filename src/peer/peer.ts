@@ -61,6 +61,7 @@ import { startListening } from './listening.ts';
 import { genesisNote, membershipNotes, openFabric, rebuiltNote, storedProof } from './open-fabric.ts';
 import type { DirectoryChange, PeerApi } from './peer-api.ts';
 import { peerList } from './peer-list.ts';
+import { checkPeerName, maxPeerNameLength } from './peer-name.ts';
 import { recallNames } from './recalled-names.ts';
 import { Routing } from './routing.ts';
 import { showWords } from './shown-words.ts';
@@ -96,7 +97,6 @@ const joinTimeoutMs = 15_000;
 const catchUpTimeoutMs = 3000;
 /** A peer whose store was lost writes nothing for this long, unless what it had comes back before. */
 const rebuildTimeoutMs = 5000;
-const maxNameLength = 64;
 
 /**
  * Starts a peer on a home. Throws `home-in-use`, `key-corrupt`, `config-invalid`, the store's codes, `port-in-use`,
@@ -116,7 +116,7 @@ export const createPeer = async (options: PeerOptions): Promise<Peer> => {
       loadConfig(home.config),
       store.load(),
     ]);
-    const name = checkName(options.name ?? config.name ?? hostname().slice(0, maxNameLength));
+    const name = checkPeerName(options.name ?? config.name ?? hostname().slice(0, maxPeerNameLength));
     if (options.name !== undefined && options.name !== config.name) await updateConfig(home.config, { name });
     const notes = new LocalNotes(store, stored.local);
     const known = notes.get(genesisNote) as Uint8Array | undefined;
@@ -129,12 +129,6 @@ export const createPeer = async (options: PeerOptions): Promise<Peer> => {
     await opened.disposeAsync();
     throw error;
   }
-};
-
-const checkName = (name: string): string => {
-  if (name.trim() === '' || name.length > maxNameLength || name.includes('/'))
-    throw new AlthingError('bad-input', `"${name}" cannot be a peer's name: 1 to 64 characters without "/".`);
-  return name;
 };
 
 interface PeerParts {
@@ -359,7 +353,7 @@ export class Peer implements PeerApi {
   async join(ticketText: string, options: { name?: string; signal?: AbortSignal } = {}): Promise<JoinInfo> {
     const { home } = this.#parts;
     const ticket = openTicket(ticketText, nodeCrypto);
-    if (options.name !== undefined) checkName(options.name);
+    if (options.name !== undefined) checkPeerName(options.name);
     if (this.#joining) throw new AlthingError('already-in-fabric', 'This peer is joining a fabric already.');
     this.#checkAlone();
     if (this.#parts.options.offline)
