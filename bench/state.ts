@@ -120,13 +120,14 @@ export const benchState = async (): Promise<StateFigures> => {
       openRssMb: opened.rssMb,
       openDelayMs: opened.longestDelayMs,
       bootstrapMs: allMs,
-      bootstrapWireMb: atSupplier.wireMb - before.wireMb,
+      // Each counts what it let in, and either may have dialled.
+      bootstrapWireMb: atSupplier.wireMb - before.wireMb + atMember.wireMb,
       bootstrapDelayMs: atMember.longestDelayMs,
       supplierDelayMs: atSupplier.longestDelayMs,
       bootstrapRssMb: atMember.rssMb,
       catchUpMs: caughtUp.atMs,
       catchUpAfterReadyMs: caughtUp.atMs - ready.atMs,
-      catchUpWireMb: supplied.wireMb - wireMb,
+      catchUpWireMb: supplied.wireMb - wireMb + caughtUp.wireMb,
       catchUpDelayMs: caughtUp.longestDelayMs,
     };
   } finally {
