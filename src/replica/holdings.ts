@@ -50,7 +50,9 @@ export class Holdings {
   }
 
   keep(record: SignedRecord): void {
-    this.log(record.stream, record.author).insert(record);
+    // Found by the id that the record carries: thousands are kept at a start, and ids cost more than all the rest.
+    const log = this.find(record.stream, record.authorId) ?? this.log(record.stream, record.author);
+    log.insert(record);
     if (record.stream === 'control') {
       this.#control.push(record);
       return;
