@@ -123,8 +123,9 @@ class Growth {
     );
     const idle = await this.#idle();
     const change = await this.#changeOne();
+    const joined = await this.#join();
     const restartChanged = await this.#restartChanged();
-    return { peers: this.#size, change, ...(await this.#join()), restart, restartChanged, idle };
+    return { peers: this.#size, change, ...joined, restart, restartChanged, idle };
   }
 
   #add(number: number): SimulatedPeer {

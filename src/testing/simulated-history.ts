@@ -4,8 +4,10 @@
  */
 import { AlthingError } from '../core/errors.ts';
 import { thingIdOf } from '../core/ids.ts';
+import { revocationDraft } from '../peer/revocation-draft.ts';
 import type { Draft } from '../replica/replica.ts';
 import type { MemoryDisk } from './memory-store.ts';
+import { govern, recover } from './simulated-governance.ts';
 import { Liar } from './simulated-liar.ts';
 import type { SimulatedPeer } from './simulated-peer.ts';
 import { readsOf, Simulator, vectorOf } from './simulator.ts';
@@ -16,6 +18,8 @@ export interface HistoryOptions {
   /** Things that happen; 60 where left out. */
   readonly steps?: number;
   readonly liars?: number;
+  /** Whether admins revoke, replace, grant, and change who is an admin. */
+  readonly governed?: boolean;
   /** Peers that join at first, the founder not counted; 2 to 5 where left out. */
   readonly members?: number;
 }
@@ -23,6 +27,11 @@ export interface HistoryOptions {
 /** After the last step the fabric has this long to come to rest: three rounds of retelling, and what follows. */
 const restMs = 400_000;
 const most = 9;
+
+/** A peer may refuse what it is asked to do; it must not break. */
+const onlyOurs = (error: unknown): void => {
+  if (!(error instanceof AlthingError)) throw error;
+};
 
 /** One history under way. */
 export class History {
@@ -44,7 +53,7 @@ export class History {
     const { simulator } = this;
     await this.#begin();
     for (let step = this.#options.steps ?? 60; step > 0; step--) {
-      void this.#happen();
+      this.#happen().catch(onlyOurs);
       await simulator.time.run(simulator.random() < 0.2 ? simulator.pick(20_000) : simulator.pick(600));
     }
     simulator.network.heal();
@@ -104,10 +113,8 @@ export class History {
   }
 
   #join(joiner: SimulatedPeer, member: SimulatedPeer, invite: number): void {
-    this.simulator.join(joiner, member, this.simulator.peers[0]!, invite).catch((error: unknown) => {
-      // Used up or expired: it stays a stranger.
-      if (!(error instanceof AlthingError)) throw error;
-    });
+    // Used up or expired: it stays a stranger.
+    this.simulator.join(joiner, member, this.simulator.peers[0]!, invite).catch(onlyOurs);
   }
 
   /** Something happens somewhere. */
@@ -117,6 +124,7 @@ export class History {
     const peer = simulator.oneOf(this.#running);
     const dice = random() * 100;
     if (!peer) await this.#startOne();
+    else if (this.#options.governed && random() < 0.35) await this.#govern(peer);
     else if (dice < 40)
       await peer.write(...Array.from({ length: 1 + simulator.pick(3) }, () => this.#anyDraft(peer)));
     else if (dice < 50) this.#divideOrHeal();
@@ -131,6 +139,16 @@ export class History {
     else if (dice < 87) this.#joinOne(peer);
     else if (this.#liars.length > 0) await simulator.oneOf(this.#liars).act();
     else this.#breakOne(peer);
+  }
+
+  async #govern(peer: SimulatedPeer): Promise<void> {
+    const { simulator } = this;
+    const { admins } = peer.replica.authority;
+    const dice = simulator.random();
+    if (admins.has(peer.id)) await govern(simulator, peer);
+    else if (dice < 0.05) await peer.write(revocationDraft('peer', peer.id));
+    else if (dice < 0.1 && this.isPromised(peer.id)) await recover(simulator, peer);
+    else if (simulator.peers[0]!.running) await govern(simulator, simulator.peers[0]!);
   }
 
   /** The power goes about when what was just written reaches the disk. */

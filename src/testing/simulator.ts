@@ -186,7 +186,7 @@ export const simulatedCollections = ['peer', 'thing', 'shadow', 'label', 'rule',
 
 /** Everything that reading gives at a peer: what counts by collection and key, and who belongs. */
 export const readsOf = ({ replica }: SimulatedPeer): string[] => {
-  const { members, invites } = replica.authority;
+  const { members, invites, admins, gone, grants, restrictions, adminSets } = replica.authority;
   const records = simulatedCollections.flatMap((collection) =>
     replica.list(collection).map(({ key, hash }) => `${collection} ${key} ${hash}`),
   );
@@ -194,6 +194,11 @@ export const readsOf = ({ replica }: SimulatedPeer): string[] => {
     ...records,
     ...[...members.values()].map(({ peer, role }) => `member ${peer} ${role}`),
     ...[...invites].map(([id, { used }]) => `invite ${id} ${used}`),
+    ...[...admins].map((peer) => `admin ${peer}`),
+    ...[...gone].map(([peer, { how, by, atMs }]) => `gone ${peer} ${how} ${by} ${atMs}`),
+    ...[...grants].map(({ id }) => `grant ${id}`),
+    ...[...restrictions].map(([thing, restricted]) => `restriction ${thing} ${restricted}`),
+    ...adminSets.open.map(({ id, needs }) => `proposed ${id} ${needs}`),
   ].sort();
 };
 
