@@ -39,7 +39,7 @@ export interface Authority extends Succession {
   readonly grants: readonly StandingGrant[];
   /** What admins said of Things by id: whether each is for admins and grants only. */
   readonly restrictions: ReadonlyMap<string, boolean>;
-  /** Whose control records are to be held: members, and those who once were admins. */
+  /** Whose control records are to be held: members, those who once were admins, and those who left by their own word. */
   readonly controlAuthors: ReadonlySet<PeerId>;
 }
 
@@ -83,10 +83,14 @@ export const computeAuthority = (
     unconfirmed,
     grants,
     restrictions,
-    controlAuthors: new Set([...members.keys(), ...admins.ever]),
+    controlAuthors: new Set([...members.keys(), ...admins.ever, ...leaversOf(gone)]),
     ...successionOf(replacedBy),
   };
 };
+
+/** That they left is their own word, which nobody else can pass on. */
+const leaversOf = (gone: ReadonlyMap<PeerId, Gone>): PeerId[] =>
+  [...gone].filter(([, { how }]) => how === 'left').map(([peer]) => peer);
 
 const isVoid = ({ authorId, epoch, seq }: ControlRecord, frauds: FraudCuts): boolean => {
   const cut = frauds.get(authorId);

@@ -3,6 +3,7 @@
  * Relies on the replica to say why; asks for patience, so that the same records are not fetched again and again.
  */
 import type { PeerId } from '../core/ids.ts';
+import { comparePositions, type Position } from './record.ts';
 import type { RecordStream } from './record-store.ts';
 
 /** Why an author's records wait. */
@@ -11,6 +12,8 @@ export interface HeldBack {
   readonly stream: RecordStream;
   /** `ahead`: of the fabric's time; `over-quota`: the author has as much as it may have. */
   readonly why: 'ahead' | 'over-quota';
+  /** Where the first of them stands; whoever holds less has nothing that waits. */
+  readonly at: Position;
   /** When the fabric's time will have reached the first of them, milliseconds since 1970; null where no time helps. */
   readonly untilMs: number | null;
 }
@@ -37,14 +40,17 @@ export class HeldBackAuthors {
     this.#entries.set(entryKey(held.stream, held.peer), { held, retryAt: now + retryMs, released: false });
   }
 
-  /** All that is there of an author was taken in. */
-  clear(stream: RecordStream, author: PeerId): void {
-    this.#entries.delete(entryKey(stream, author));
+  /** All that there is of an author up to `position` was taken in. */
+  clear(stream: RecordStream, author: PeerId, position: Position): void {
+    const key = entryKey(stream, author);
+    const entry = this.#entries.get(key);
+    if (entry && comparePositions(position, entry.held.at) >= 0) this.#entries.delete(key);
   }
 
-  /** Whether asking for this author's records would be in vain for now. */
-  waits(stream: RecordStream, author: PeerId): boolean {
-    return this.#entries.get(entryKey(stream, author))?.released === false;
+  /** Whether asking one who holds this author's records up to `position` would be in vain for now. */
+  waits(stream: RecordStream, author: PeerId, position: Position): boolean {
+    const entry = this.#entries.get(entryKey(stream, author));
+    return entry?.released === false && comparePositions(position, entry.held.at) >= 0;
   }
 
   /** Lets those be asked for again whose time has come; says whether there are any. */

@@ -6,7 +6,7 @@ import { History, type HistoryOptions } from '../testing/simulated-history.ts';
 import type { SimulatedPeer } from '../testing/simulated-peer.ts';
 import { holds, readsOf, vectorOf } from '../testing/simulator.ts';
 
-const runs = process.env.ALTHING_TEST_LONG ? 500 : 12;
+const runs = process.env.ALTHING_TEST_LONG ? 350 : 8;
 
 /** Histories of several seeds, all from one. */
 const eachSeed = async (

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { stampOf } from '../core/clock.ts';
 import { peerIdOf, thingIdOf } from '../core/ids.ts';
 import { encodeFrame, maxFrameBytes } from '../net/frames.ts';
 import { encodeSync } from '../net/sync-frames.ts';
 import { peerId } from '../testing/control-lab.ts';
-import { inviteDraft, LabPeer, ReplicaLab } from '../testing/replica-lab.ts';
+import { inviteDraft, LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
+import { origin, type SignedRecord } from './record.ts';
 import type { Draft } from './replica.ts';
 import type { SyncLink, SyncMessage } from './sync-messages.ts';
 import { groupOf } from './vector-summary.ts';
@@ -166,6 +168,60 @@ test('of many authors only those are told of whose group differs', async (t) => 
   assert.ok(authors.length < 12);
   assert.ok(authors.every(({ author }) => groupOf(author) === group));
   assert.ok(authors.some(({ author, stream }) => peerIdOf(author) === ahead.id && stream === 'data'));
+});
+
+test('that a member left is heard by those who never meet it again', async (t) => {
+  const lab = await ReplicaLab.of(3, seedOf(t));
+  const [, leaver, other] = lab.peers as [LabPeer, LabPeer, LabPeer];
+  lab.connectAll();
+  await lab.settle();
+  lab.cut(other);
+  const key = leaver.signer.publicKey;
+  await leaver.write({
+    collection: 'revocation',
+    key: leaver.id,
+    value: { type: 'revocation', what: 'peer', key },
+  });
+  await lab.settle();
+  lab.cut(leaver);
+  lab.connect(lab.peers[0]!, other);
+  await lab.settle();
+  assert.equal(other.replica.authority.gone.get(leaver.id)?.how, 'left');
+});
+
+test('what one holds that is far ahead of time hides nothing that others hold', async (t) => {
+  const lab = await ReplicaLab.of(4, seedOf(t));
+  const [, here, other] = lab.peers as [LabPeer, LabPeer, LabPeer];
+  lab.connectAll();
+  await lab.settle();
+  lab.cut();
+  const tenYears = stampOf(lab.clock.now() + 10 * 365 * 86_400_000);
+  const early = signedBy(lab, 3, { epoch: 2 ** 45, seq: 1, hlc: stampOf(lab.clock.now()) });
+  const late = signedBy(lab, 3, { epoch: 2 ** 45, seq: 2, hlc: tenYears });
+  const rangeTo = (record: SignedRecord) => {
+    const { stream, author, epoch, seq, raw } = record;
+    return { stream, author, from: origin, to: { epoch, seq }, records: [raw] };
+  };
+  await other.replica.receive(rangeTo(early));
+  // Its author holds nothing but the later one, which has taken the slot of the earlier.
+  const link: SyncLink = {
+    peer: peerId(3),
+    send: ({ kind }) => {
+      if (kind === 'want') void here.reconciler.handle(link, { kind: 'records', ...rangeTo(late) });
+    },
+    fail: (error) => {
+      throw error;
+    },
+  };
+  here.reconciler.add(link);
+  const { stream, author, epoch, seq } = late;
+  const entry = { stream, author, epoch, seq, digest: new Uint8Array(32) };
+  await here.reconciler.handle(link, { kind: 'vector', entries: [entry] });
+  await lab.settle();
+  assert.equal(here.replica.quarantined().length, 1);
+  lab.connect(here, other);
+  await lab.settle();
+  assert.equal(here.replica.get('value', 'k')?.hash, early.hash);
 });
 
 test('what a guest writes is not taken in', async (t) => {

@@ -188,7 +188,7 @@ export class Reconciler {
   #settled(): boolean {
     return (this.#goal ?? []).every(({ stream, author, ...position }) => {
       const id = peerIdOf(author);
-      const isWanted = this.#replica.takes(stream, id) && !this.#replica.waits(stream, id);
+      const isWanted = this.#replica.takes(stream, id) && !this.#replica.waits(stream, id, position);
       if (!isWanted || this.#replica.voids(stream, id, position)) return true;
       return comparePositions(this.#replica.position(stream, id), position) >= 0;
     });
@@ -333,7 +333,7 @@ export class Reconciler {
     const { stream, author } = known;
     const id = peerIdOf(author);
     // Asked again as soon as the membership changes, or the time has come.
-    if (!this.#replica.takes(stream, id) || this.#replica.waits(stream, id)) return;
+    if (!this.#replica.takes(stream, id) || this.#replica.waits(stream, id, known)) return;
     this.#mendedIfEqual(side, key, known);
     const mending = side.mending.get(key);
     const from = this.#replica.position(stream, id);

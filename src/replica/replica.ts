@@ -205,9 +205,12 @@ export class Replica {
     return this.#standing.takes(stream, author);
   }
 
-  /** Whether asking for more of this author is in vain for now: it is ahead of the fabric's time or over its quota. */
-  waits(stream: RecordStream, author: PeerId): boolean {
-    return this.#heldBack.waits(stream, author);
+  /**
+   * Whether asking one who holds this author's records up to `position` is in vain for now: what is missing here is ahead
+   * of the fabric's time or over the author's quota.
+   */
+  waits(stream: RecordStream, author: PeerId, position: Position): boolean {
+    return this.#heldBack.waits(stream, author, position);
   }
 
   /** Whether a record of this author at this position counts for nothing, whatever it says. */
@@ -389,7 +392,7 @@ export class Replica {
       voids: (position) => this.#frauds.voids(stream, author, position),
     });
     if (sifted.fraud && (await this.#exposeIfNews(sifted.fraud))) return 'void';
-    this.#noteHeldBack(stream, author, sifted);
+    this.#noteHeldBack(range, author, sifted);
     const { records, stoppedBy } = sifted;
     if (records.length > 0) {
       await this.#options.store.commit(log.batch(records));
@@ -400,15 +403,13 @@ export class Replica {
     return stoppedBy ?? (records.length > 0 ? 'applied' : 'known');
   }
 
-  #noteHeldBack(stream: RecordStream, peer: PeerId, { stoppedBy, stoppedAt }: Sifted): void {
-    if (stoppedBy === 'ahead')
-      this.#heldBack.note(
-        { peer, stream, why: 'ahead', untilMs: stampMs(stoppedAt!.hlc) - maxAheadMs },
-        this.#options.now(),
-      );
-    else if (stoppedBy === 'over-quota')
-      this.#heldBack.note({ peer, stream, why: 'over-quota', untilMs: null }, this.#options.now());
-    else if (stoppedBy === undefined) this.#heldBack.clear(stream, peer);
+  #noteHeldBack({ stream, to }: IncomingRange, peer: PeerId, { stoppedBy, stoppedAt }: Sifted): void {
+    if (stoppedBy === 'ahead' || stoppedBy === 'over-quota') {
+      const { epoch, seq, hlc } = stoppedAt!;
+      const untilMs = stoppedBy === 'ahead' ? stampMs(hlc) - maxAheadMs : null;
+      const held = { peer, stream, why: stoppedBy, at: { epoch, seq }, untilMs };
+      this.#heldBack.note(held, this.#options.now());
+    } else if (stoppedBy === undefined) this.#heldBack.clear(stream, peer, to);
   }
 
   async #exposeIfNews(proof: FraudProof): Promise<boolean> {
