@@ -83,10 +83,29 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: 'join',
-    args: [['<ticket>', "what 'althing invite' printed on a device of the fabric"]],
-    summary: 'join a fabric',
+    args: [['<ticket>', "what 'althing invite' or 'althing share' printed on a device of the fabric"]],
+    summary: 'join a fabric, or use what a guest pass shares',
     options: [nameOption],
     load: () => import('./join.ts'),
+  },
+  {
+    name: 'share',
+    args: [['<things...>', "which Things: 'althing things' lists them"]],
+    summary: 'make a guest pass: a stranger uses these Things for a while',
+    options: [
+      { flags: '--ops <list>', summary: 'of read, write, invoke, subscribe, by commas (default: all)' },
+      { flags: '--affordances <list>', summary: 'only these properties, actions and events, by commas' },
+      { flags: '--for <duration>', summary: 'how long it lasts: 90s, 30m, 2h, 1d (default: 1d)' },
+      { flags: '--uses <n>', summary: 'how many strangers may use it (default: 1)' },
+    ],
+    load: () => import('./share.ts'),
+  },
+  {
+    name: 'shares',
+    args: [],
+    summary: 'list the guest passes that this device has given',
+    options: [],
+    load: () => import('./shares.ts'),
   },
   {
     name: 'peers',

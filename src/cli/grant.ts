@@ -1,17 +1,10 @@
-/**
- * `althing grant`: lets a peer, or everybody of a role, use Things within bounds.
- * Relies on the running peer's gateway.
- */
-
-import { AlthingError } from '../core/errors.ts';
-import type { GrantOperation, GrantRequest } from '../core/governance-shapes.ts';
+import type { GrantRequest } from '../core/governance-shapes.ts';
 import type { CommandCall, RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { parseDurationMs } from './duration.ts';
 import { thingsOf } from './grants.ts';
+import { listOf, operationsOf } from './operations.ts';
 import { parseTime } from './time.ts';
-
-const operations: readonly string[] = ['read', 'write', 'invoke', 'subscribe'];
 
 export const run: RunCommand = async (call) => {
   const request = requestOf(call);
@@ -35,20 +28,3 @@ const requestOf = ({ args: [subject = '', ...things], options }: CommandCall): G
   ...(options.from !== undefined && { from: parseTime(options.from, '--from') }),
   ...(options.for !== undefined && { forMs: parseDurationMs(options.for, '--for') }),
 });
-
-const listOf = (text: string): string[] =>
-  text
-    .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '');
-
-const operationsOf = (text: string): GrantOperation[] => {
-  const list = listOf(text);
-  const wrong = list.find((one) => !operations.includes(one));
-  if (wrong !== undefined || list.length === 0)
-    throw new AlthingError(
-      'bad-option',
-      `--ops takes some of ${operations.join(',')}, not "${wrong ?? text}".`,
-    );
-  return list as GrantOperation[];
-};

@@ -1,18 +1,19 @@
 /**
  * `althing invite`: a ticket that lets another device join, with its QR code on a terminal.
- * Relies on the running peer's gateway; `uqr` draws.
+ * Relies on the running peer's gateway.
  */
 import type { InviteRequest } from '../core/api-shapes.ts';
 import { AlthingError } from '../core/errors.ts';
 import type { OptionValues, RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { parseDurationMs } from './duration.ts';
+import { showQrCode } from './qr-code.ts';
 
 export const run: RunCommand = async ({ home, options, out }) => {
   const request = requestOf(options);
   const client = clientOf(home);
   const invite = await client.invite(request);
-  if (out.isTerminal && !out.json) out.note(await qrCode(invite.ticket));
+  await showQrCode(invite.ticket, out);
   out.answer(invite, () => invite.ticket);
   const devices = invite.uses === 1 ? 'one device' : `${invite.uses} devices`;
   out.note(`For ${devices}, as ${invite.role}, until ${invite.expires}. There: althing join TICKET`);
@@ -30,9 +31,4 @@ const requestOf = ({ role, uses, expires, replaces }: OptionValues): InviteReque
     ...(replaces !== undefined && { replaces }),
     ...(expires !== undefined && { expiresMs: parseDurationMs(expires, '--expires') }),
   };
-};
-
-const qrCode = async (ticket: string): Promise<string> => {
-  const { renderUnicodeCompact } = await import('uqr');
-  return renderUnicodeCompact(ticket);
 };

@@ -1,5 +1,5 @@
 /**
- * `althing join`: makes this device a member of the ticket's fabric, whether its peer runs or not.
+ * `althing join`: makes this device a member of the ticket's fabric, or by a guest pass a guest, whether its peer runs or not.
  * Relies on the running peer, or on one in this process that stops once it has joined.
  */
 import type { RunCommand } from './command.ts';
@@ -18,6 +18,11 @@ export const run: RunCommand = async (call) => {
       return withOwnPeer(call, { ...options, renew: true }, (peer) => peer.join(ticket, options));
     },
   );
-  call.out.answer(joined, () => `Joined the fabric ${joined.fabric} as ${joined.role}.`);
+  const { things } = joined;
+  call.out.answer(joined, () =>
+    things
+      ? `May use as a guest: ${things.map((id) => id.split(':').at(-1)).join(', ')}. List them: althing things`
+      : `Joined the fabric ${joined.fabric} as ${joined.role}.`,
+  );
   if (!runs) call.out.note('Start the peer: althing up');
 };

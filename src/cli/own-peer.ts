@@ -4,8 +4,8 @@
  */
 import { toAlthingError } from '../core/errors.ts';
 import { silentLogger } from '../core/logger.ts';
-import type { PeerOptions } from '../peer/peer.ts';
 import type { PeerApi } from '../peer/peer-api.ts';
+import type { PeerOptions } from '../peer/peer-options.ts';
 import type { CommandCall } from './command.ts';
 import { createHumanLogger } from './log.ts';
 

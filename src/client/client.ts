@@ -12,6 +12,9 @@ import type {
   Problem,
   Scope,
   SelfInfo,
+  ShareEntry,
+  ShareInfo,
+  ShareRequest,
   ThingInfo,
   TokenInfo,
 } from '../core/api-shapes.ts';
@@ -192,7 +195,16 @@ export class GatewayClient {
     return this.#send('POST', '/invites', request, options) as Promise<InviteInfo>;
   }
 
-  /** Throws the ticket and invite codes, `already-in-fabric`, `join-unreachable`. */
+  /** Throws `not-admin`, `bad-input`, `thing-unknown`, `name-ambiguous`, `affordance-unknown`. */
+  share(request: ShareRequest, options?: RequestOptions): Promise<ShareInfo> {
+    return this.#send('POST', '/shares', request, options) as Promise<ShareInfo>;
+  }
+
+  shares(options?: RequestOptions): Promise<ShareEntry[]> {
+    return this.#get('/shares', {}, options);
+  }
+
+  /** Throws the ticket, invite and pass codes, `already-in-fabric`, `join-unreachable`. */
   join(ticket: string, options: RequestOptions & { name?: string } = {}): Promise<JoinInfo> {
     const { name, ...rest } = options;
     return this.#send('POST', '/join', { ticket, ...(name && { name }) }, rest) as Promise<JoinInfo>;

@@ -77,6 +77,40 @@ export interface JoinInfo {
   peer: PeerId;
   fabric: string;
   role: Role;
+  /** By a guest pass: the ids of the Things that may be used now. The peer stays in its own fabric. */
+  things?: string[];
+}
+
+/** `POST /shares` request body. */
+export interface ShareRequest {
+  /** Things by id or name. */
+  things: string[];
+  /** Default: all four. */
+  operations?: ('read' | 'write' | 'invoke' | 'subscribe')[];
+  /** Names of properties, actions and events; default: all of them. */
+  affordances?: string[];
+  /** Milliseconds; default one day. */
+  forMs?: number;
+  /** How many strangers may use it at each device; default 1. */
+  uses?: number;
+}
+
+/** `POST /shares`: the only time that the pass is seen. */
+export interface ShareInfo {
+  ticket: string;
+  id: string;
+  things: string[];
+  operations: ('read' | 'write' | 'invoke' | 'subscribe')[];
+  uses: number;
+  /** RFC 3339. */
+  expires: string;
+}
+
+/** `GET /shares`, one entry: what this peer has shared and what has not expired. */
+export interface ShareEntry extends Omit<ShareInfo, 'ticket'> {
+  affordances: string[] | null;
+  /** Whether an admin has ended it. */
+  ended: boolean;
 }
 
 /** `GET /tokens`, one entry. */

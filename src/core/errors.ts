@@ -56,6 +56,10 @@ export const errorTable = {
   'invite-expired': kind(403, 4, false, 'Ask an admin for a new invite.'),
   'invite-used-up': kind(403, 4, false, 'Ask an admin for a new invite.'),
   'invite-unknown': kind(403, 4, false, 'The fabric does not know this invite: ask an admin for a new one.'),
+  'pass-expired': kind(403, 4, false, 'Ask an admin of the fabric for a new guest pass: althing share.'),
+  'pass-used-up': kind(403, 4, false, 'Ask an admin of the fabric for a new guest pass: althing share.'),
+  'pass-ended': kind(403, 4, false, 'Ask an admin of the fabric for a new guest pass: althing share.'),
+  'clock-unknown': kind(503, 5, true, 'Set the clock of the device, or connect it to another member.'),
   'already-in-fabric': kind(
     409,
     4,

@@ -12,7 +12,8 @@ import { decodeTicket, encodeTicket, type Ticket } from './ticket.ts';
 const sized = (min: number, max: number) => fc.uint8Array({ minLength: min, maxLength: max });
 const ticketParts = {
   genesis: sized(1, 300),
-  invite: sized(65, 300),
+  kind: fc.constantFrom('invite' as const, 'pass' as const),
+  permit: sized(65, 300),
   proof: fc.array(sized(65, 300), { maxLength: 8 }),
   seed: sized(32, 32),
   peers: fc.array(
@@ -26,8 +27,9 @@ const ticketParts = {
 const ticketArbitrary: fc.Arbitrary<Ticket> = fc.record(ticketParts, { noNullPrototype: true });
 
 const example: Ticket = {
+  kind: 'invite',
   genesis: new Uint8Array(90).fill(1),
-  invite: new Uint8Array(200).fill(2),
+  permit: new Uint8Array(200).fill(2),
   proof: [],
   seed: new Uint8Array(32).fill(3),
   peers: [{ key: new Uint8Array(32).fill(4), addresses: ['192.168.1.20:7421'] }],
@@ -114,11 +116,11 @@ test('any garbage is refused as a ticket, never otherwise', (t) => {
 
 test('well-formed CBOR with the wrong members is refused', () => {
   const parts = (change: (parts: unknown[]) => void): string => {
-    const { genesis, invite, proof, seed, peers } = example;
+    const { genesis, permit, proof, seed, peers } = example;
     const list: unknown[] = [
       1,
       genesis,
-      invite,
+      permit,
       proof,
       seed,
       peers.map((peer) => [peer.key, peer.addresses]),
@@ -135,16 +137,16 @@ test('well-formed CBOR with the wrong members is refused', () => {
   );
   refused(parts((list) => list.pop()));
   refused(parts((list) => list.push(0)));
-  for (const version of [0, 2, -1, 1.5, '1', null]) refused(parts((list) => list.splice(0, 1, version)));
+  for (const version of [0, 3, -1, 1.5, '1', null]) refused(parts((list) => list.splice(0, 1, version)));
   for (const seed of [new Uint8Array(31), new Uint8Array(33), 'x'.repeat(32)])
     refused(parts((list) => list.splice(4, 1, seed)));
-  refused(parts((list) => list.splice(3, 1, Array(9).fill(new Uint8Array(65)))));
-  refused(parts((list) => list.splice(5, 1, Array(4).fill([new Uint8Array(32), []]))));
+  refused(parts((list) => list.splice(3, 1, Array(33).fill(new Uint8Array(65)))));
+  refused(parts((list) => list.splice(5, 1, Array(9).fill([new Uint8Array(32), []]))));
   refused(parts((list) => list.splice(5, 1, [[new Uint8Array(32), [5]]])));
 });
 
 test('a ticket of a newer version says so', () => {
-  assert.throws(() => decodeTicket(wrapped(encode([2, 'whatever'])), nodeCrypto), {
+  assert.throws(() => decodeTicket(wrapped(encode([3, 'whatever'])), nodeCrypto), {
     code: 'ticket-invalid',
     message: /newer version/,
   });

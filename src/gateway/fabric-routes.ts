@@ -3,6 +3,7 @@
  * Relies on the peer for every decision; bodies are checked here before they reach it.
  */
 import {
+  array,
   integer,
   maxLength,
   minValue,
@@ -30,6 +31,14 @@ const joinBody = strictObject({
   ticket: pipe(string(), nonEmpty(), maxLength(64 * 1024)),
   name: optional(pipe(string(), nonEmpty(), maxLength(256))),
 });
+const names = array(pipe(string(), nonEmpty(), maxLength(256)));
+const shareBody = strictObject({
+  things: names,
+  operations: optional(array(picklist(['read', 'write', 'invoke', 'subscribe']))),
+  affordances: optional(names),
+  forMs: optional(positive),
+  uses: optional(positive),
+});
 const tokenBody = strictObject({ scope: optional(picklist(['read', 'use', 'manage']), 'use') });
 const emptyBody = strictObject({});
 
@@ -51,6 +60,18 @@ export const fabricRoutes = (gateway: Gateway): Route[] => {
   const join = async (c: GatewayContext): Promise<Response> => {
     const { ticket, name } = await readObject(c, joinBody);
     return json(await peer.join(ticket, { signal: c.req.raw.signal, ...(name && { name }) }));
+  };
+
+  const share = async (c: GatewayContext): Promise<Response> => {
+    const { things, operations, affordances, forMs, uses } = await readObject(c, shareBody);
+    const info = await peer.passes.share({
+      things,
+      ...(operations && { operations }),
+      ...(affordances && { affordances }),
+      ...(forMs && { forMs }),
+      ...(uses && { uses }),
+    });
+    return json(info, 201);
   };
 
   const createToken = async (c: GatewayContext): Promise<Response> => {
@@ -91,6 +112,8 @@ export const fabricRoutes = (gateway: Gateway): Route[] => {
     { method: 'get', path: '/peer', scope: 'read', handle: self },
     { method: 'get', path: '/peers', scope: 'read', handle: () => json(peer.peers()) },
     { method: 'post', path: '/invites', scope: 'manage', handle: invite },
+    { method: 'get', path: '/shares', scope: 'manage', handle: () => json(peer.passes.shares()) },
+    { method: 'post', path: '/shares', scope: 'manage', handle: share },
     { method: 'post', path: '/join', scope: 'manage', handle: join },
     { method: 'get', path: '/tokens', scope: 'manage', handle: async () => json(await peer.tokens()) },
     { method: 'post', path: '/tokens', scope: 'manage', handle: createToken },

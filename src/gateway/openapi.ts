@@ -173,14 +173,29 @@ const paths: Json = {
       requestBody: body(ref('InviteRequest'), false),
     }),
   },
-  '/join': {
-    post: operation('manage', 'Join a fabric', ok('Where the peer is now', ref('JoinInfo')), {
-      requestBody: body({
-        type: 'object',
-        required: ['ticket'],
-        properties: { ticket: text, name: text },
-      }),
+  '/shares': {
+    get: operation(
+      'manage',
+      'The guest passes that were made here and have not expired',
+      ok('Passes', listOf(ref('ShareEntry'))),
+    ),
+    post: operation('manage', 'Make a guest pass', created('The pass', ref('ShareInfo')), {
+      requestBody: body(ref('ShareRequest')),
     }),
+  },
+  '/join': {
+    post: operation(
+      'manage',
+      'Join a fabric, or use a guest pass',
+      ok('Where the peer is now', ref('JoinInfo')),
+      {
+        requestBody: body({
+          type: 'object',
+          required: ['ticket'],
+          properties: { ticket: text, name: text },
+        }),
+      },
+    ),
   },
   '/tokens': {
     get: operation('manage', 'The tokens of this gateway', ok('Tokens', listOf(ref('TokenInfo')))),
@@ -210,6 +225,14 @@ const paths: Json = {
   ...memberPaths,
   '/activity': { get: operation('read', 'What the peer does and sees', events('An Activity each.')) },
   '/openapi.json': { get: operation('read', 'This description', ok('OpenAPI 3.1', { type: 'object' })) },
+};
+
+const share = {
+  id: text,
+  things: listOf(text),
+  operations: listOf(ref('Operation')),
+  uses: { type: 'integer' },
+  expires: time,
 };
 
 const schemas: Json = {
@@ -275,7 +298,24 @@ const schemas: Json = {
     ['role', 'uses', 'expiresMs', 'replaces'],
   ),
   InviteInfo: object({ ticket: text, id: text, role, uses: { type: 'integer' }, expires: time }),
-  JoinInfo: object({ peer: text, fabric: text, role }),
+  JoinInfo: object({ peer: text, fabric: text, role, things: listOf(text) }, ['things']),
+  ShareRequest: object(
+    {
+      things: listOf(text),
+      operations: listOf(ref('Operation')),
+      affordances: listOf(text),
+      forMs: { type: 'integer', minimum: 1 },
+      uses: { type: 'integer', minimum: 1 },
+    },
+    ['operations', 'affordances', 'forMs', 'uses'],
+  ),
+  ShareInfo: object({ ticket: text, ...share }),
+  ShareEntry: object({
+    ...share,
+    affordances: { type: ['array', 'null'], items: text },
+    ended: { type: 'boolean' },
+  }),
+  Operation: { enum: ['read', 'write', 'invoke', 'subscribe'] },
   Scope: { enum: ['read', 'use', 'manage'] },
   TokenInfo: object({ id: text, scope: ref('Scope'), created: time }),
   NewToken: object({ token: text, id: text, scope: ref('Scope') }),

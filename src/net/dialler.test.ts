@@ -12,13 +12,12 @@ import { waitFor } from '../testing/wait-for.ts';
 import type { Channel, Endpoint } from './channel.ts';
 import { Attempt } from './dialler.ts';
 import { FrameChannel } from './frame-channel.ts';
-import { answerDoor, type Gatekeeper } from './handshake.ts';
+import { answerDoor, type Gatekeeper, greet } from './handshake.ts';
 
 const gate: Gatekeeper = {
   fabric: new Uint8Array(32),
   proof: () => [],
   check: () => {},
-  belongs: () => true,
   farewell: () => [],
   dismissed: () => {},
   admit: async () => [],
@@ -63,7 +62,12 @@ class Neighbourhood {
 
   attempt(hosts: string[], meant: PeerId = device): Attempt {
     const endpoints = () => hosts.map(at);
-    return new Attempt({ endpoints, dial: this.dial, gate, meant: (peer) => peer === meant });
+    return new Attempt({
+      endpoints,
+      dial: this.dial,
+      greet: (frames) => greet(frames, gate),
+      meant: (peer) => peer === meant,
+    });
   }
 }
 

@@ -1,12 +1,11 @@
 /**
  * One attempt to reach a peer: all its addresses in parallel, staggered; the first that is really it is greeted.
- * Relies on a way to dial and on the handshake; keeps nothing between attempts.
+ * Relies on a way to dial and a way to greet; keeps nothing between attempts.
  */
 import { AlthingError, type ErrorCode, toAlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { Channel, Endpoint } from './channel.ts';
 import { FrameChannel } from './frame-channel.ts';
-import { type Gatekeeper, greet } from './handshake.ts';
 
 /** Makes a channel to an address; what answers may be anybody. */
 export type Dial = (
@@ -30,7 +29,8 @@ export interface AttemptOptions {
   /** The addresses as they are known now, the likeliest first. */
   readonly endpoints: () => readonly Endpoint[];
   readonly dial: Dial;
-  readonly gate: Gatekeeper;
+  /** Says who we are, and is refused or accepted. */
+  readonly greet: (frames: FrameChannel) => Promise<void>;
   /** Decides by the key that a channel proved whether this is whom we meant: only then is anything said. */
   readonly meant: (peer: PeerId) => boolean;
 }
@@ -132,7 +132,7 @@ export class Attempt {
     const frames = new FrameChannel(channel);
     this.#greeting = frames;
     try {
-      await greet(frames, this.#options.gate);
+      await this.#options.greet(frames);
       return frames;
     } catch (error) {
       frames.close(undefined, { abrupt: true });

@@ -12,14 +12,13 @@ import { type MemoryChannel, memoryChannelPair } from '../testing/memory-channel
 import { randomFrom, seedOf } from '../testing/seed.ts';
 import { asker, device, noServer } from '../testing/session-lab.ts';
 import { waitFor } from '../testing/wait-for.ts';
-import type { Gatekeeper } from './handshake.ts';
+import { answerDoor, type Gatekeeper, greet } from './handshake.ts';
 import { Supervisor } from './supervisor.ts';
 
 const gate: Gatekeeper = {
   fabric: new Uint8Array(32),
   proof: () => [],
   check: () => {},
-  belongs: () => true,
   farewell: () => [],
   dismissed: () => {},
   admit: async () => [],
@@ -49,7 +48,9 @@ class Couple {
   #supervisor(self: PeerId, other: PeerId, their: () => Supervisor): Supervisor {
     return new Supervisor({
       self,
-      gate,
+      greet: (frames) => greet(frames, gate),
+      answer: (frames) => answerDoor(frames, gate),
+      belongs: () => true,
       dial: async () => {
         await delay(this.#delayMs());
         // Each channel has a delay of its own: bytes of one keep their order.

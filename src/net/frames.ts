@@ -12,6 +12,7 @@ export const frameType = {
   redeem: 2,
   admitted: 3,
   refusal: 4,
+  present: 5,
   request: 10,
   response: 11,
   error: 12,

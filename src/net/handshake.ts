@@ -6,6 +6,8 @@ import * as v from 'valibot';
 import { equalBytes } from '../core/bytes.ts';
 import { AlthingError, isErrorCode, toAlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
+import type { Pass } from '../fabric/pass.ts';
+import { maxPermitBytes, maxTicketProof } from '../fabric/ticket.ts';
 import type { FrameChannel } from './frame-channel.ts';
 import { type Frame, frameType } from './frames.ts';
 
@@ -27,10 +29,27 @@ export interface Redemption {
 }
 
 /** Who is at the other end of a session, by what the handshake has shown. */
-export type Visitor = { readonly kind: 'member' };
+export type Visitor = { readonly kind: 'member' } | { readonly kind: 'pass'; readonly pass: Pass };
 
 /** How a call at the door ended: a session may begin, or a ticket was redeemed and the channel has been closed. */
 export type DoorOutcome = Visitor | { readonly kind: 'joined' };
+
+/** A stranger's claim to a guest pass. */
+export interface Presentation {
+  /** The signed pass, raw. */
+  readonly pass: Uint8Array;
+  /** What proves the pass's issuer, raw, as the ticket carries it. */
+  readonly records: readonly Uint8Array[];
+  readonly presenter: PeerId;
+  /** The pass key's signature over the presenter's key. */
+  readonly proof: Uint8Array;
+}
+
+/** Who looks at guest passes. */
+export interface PassDesk {
+  /** Lets the holder of a pass in. Throws `ticket-invalid`, `proof-invalid`, `too-many`, the pass codes. */
+  receive(presentation: Presentation): Promise<Visitor>;
+}
 
 /** What the fabric answers to the door. */
 export interface Gatekeeper {
@@ -39,8 +58,6 @@ export interface Gatekeeper {
   proof(): readonly Uint8Array[];
   /** Throws `not-a-member`, `proof-invalid` where the peer does not belong by what is known and these records. */
   check(peer: PeerId, proof: readonly Uint8Array[]): void;
-  /** Whether a peer that was let in belongs still, by all that is known now. */
-  belongs(peer: PeerId): boolean;
   /** Raw records that show that a peer is out for good, for it to see; none where that is not so. */
   farewell(peer: PeerId): readonly Uint8Array[];
   /** Another peer refused this one as being out for good, and showed these records for it. */
@@ -64,8 +81,8 @@ const welcomeSchema = v.tuple([
   proofSchema,
   v.array(v.string()),
 ]);
-/** An invite and at most eight records that prove its author. */
-const maxTicketRecords = 9;
+/** An invite and the records that prove its author. */
+const maxTicketRecords = maxTicketProof + 1;
 const redeemSchema = v.tuple([
   v.literal(frameType.redeem),
   versionsSchema,
@@ -73,6 +90,14 @@ const redeemSchema = v.tuple([
   v.instance(Uint8Array),
   v.instance(Uint8Array),
   v.optional(v.pipe(v.array(v.instance(Uint8Array)), v.maxLength(maxTicketRecords)), []),
+]);
+const presentSchema = v.tuple([
+  v.literal(frameType.present),
+  versionsSchema,
+  v.instance(Uint8Array),
+  v.pipe(v.instance(Uint8Array), v.maxLength(maxPermitBytes)),
+  v.pipe(v.array(v.instance(Uint8Array)), v.maxLength(maxTicketProof)),
+  v.instance(Uint8Array),
 ]);
 const admittedSchema = v.tuple([v.literal(frameType.admitted), proofSchema]);
 const refusalSchema = v.tuple([
@@ -87,11 +112,7 @@ export const greet = async (frames: FrameChannel, gate: Gatekeeper): Promise<voi
   frames.send([frameType.hello, protocolVersions, gate.fabric, gate.proof(), features]);
   const answer = await answerOf(frames, (records) => gate.dismissed(records));
   const [, version, proof] = parse(welcomeSchema, answer, frames);
-  if (version < protocolVersions[0] || version > protocolVersions[1])
-    throw new AlthingError(
-      'version-unsupported',
-      `${frames.channel.remote} chose protocol version ${version}.`,
-    );
+  checkChosen(version, frames);
   gate.check(frames.channel.remote, proof);
   frames.trust();
 };
@@ -106,11 +127,27 @@ export const redeem = async (
   return parse(admittedSchema, await answerOf(frames), frames)[1];
 };
 
+/** The part of a guest pass's holder: a session within the pass's bounds begins when this resolves. */
+export const present = async (
+  frames: FrameChannel,
+  claim: { fabric: Uint8Array } & Omit<Presentation, 'presenter'>,
+): Promise<void> => {
+  const { fabric, pass, records, proof } = claim;
+  frames.send([frameType.present, protocolVersions, fabric, pass, records, proof]);
+  const [, version] = parse(welcomeSchema, await answerOf(frames), frames);
+  checkChosen(version, frames);
+  frames.trust();
+};
+
 /**
  * The acceptor's part. Resolves with who came, when a session may begin or a ticket was redeemed; throws, with the
- * channel closed, for everybody else.
+ * channel closed, for everybody else. Without a `desk` no guest passes are taken.
  */
-export const answerDoor = async (frames: FrameChannel, gate: Gatekeeper): Promise<DoorOutcome> => {
+export const answerDoor = async (
+  frames: FrameChannel,
+  gate: Gatekeeper,
+  desk?: PassDesk,
+): Promise<DoorOutcome> => {
   try {
     const frame = await nextFrame(frames, handshakeTimeoutMs);
     if (frame[0] === frameType.redeem) {
@@ -121,6 +158,16 @@ export const answerDoor = async (frames: FrameChannel, gate: Gatekeeper): Promis
       frames.send([frameType.admitted, records]);
       frames.close();
       return { kind: 'joined' };
+    }
+    if (frame[0] === frameType.present && desk) {
+      const [, versions, fabric, pass, records, proof] = parse(presentSchema, frame, frames);
+      const version = agreeVersion(versions, frames);
+      checkFabric(fabric, gate);
+      const visitor = await desk.receive({ pass, records, presenter: frames.channel.remote, proof });
+      // The key that TLS proved says who serves the Things: a guest needs no other proof of this peer.
+      frames.send([frameType.welcome, version, [], features]);
+      frames.trust();
+      return visitor;
     }
     const [, versions, fabric, proof] = parse(helloSchema, frame, frames);
     const version = agreeVersion(versions, frames);
@@ -146,6 +193,14 @@ const agreeVersion = ([low, high]: readonly [number, number], frames: FrameChann
   throw new AlthingError(
     'version-unsupported',
     `${frames.channel.remote} speaks protocol versions ${low} to ${high}, this peer ${protocolVersions.join(' to ')}.`,
+  );
+};
+
+const checkChosen = (version: number, frames: FrameChannel): void => {
+  if (version >= protocolVersions[0] && version <= protocolVersions[1]) return;
+  throw new AlthingError(
+    'version-unsupported',
+    `${frames.channel.remote} chose protocol version ${version}.`,
   );
 };
 

@@ -8,14 +8,19 @@ import type { Logger } from '../core/logger.ts';
 import type { Channel, Endpoint } from './channel.ts';
 import { Attempt, type Dial } from './dialler.ts';
 import { FrameChannel } from './frame-channel.ts';
-import { answerDoor, type Gatekeeper, type Visitor } from './handshake.ts';
+import type { DoorOutcome, Visitor } from './handshake.ts';
 import { Session, type SessionHost } from './session.ts';
 import { Wanted } from './wanted.ts';
 
 export interface SupervisorOptions {
   readonly self: PeerId;
   readonly dial: Dial;
-  readonly gate: Gatekeeper;
+  /** What this side says in a channel that it dialled. */
+  readonly greet: (frames: FrameChannel) => Promise<void>;
+  /** What it answers in one that somebody else did. */
+  readonly answer: (frames: FrameChannel) => Promise<DoorOutcome>;
+  /** Whether a peer in session belongs still, by all that is known now. */
+  readonly belongs: (peer: PeerId) => boolean;
   readonly host: SessionHost;
   /** The addresses of a peer, the likeliest first. */
   readonly endpointsOf: (peer: PeerId) => readonly Endpoint[];
@@ -190,7 +195,7 @@ export class Supervisor {
   async accept(channel: Channel, accepted: () => void): Promise<void> {
     const frames = new FrameChannel(channel);
     try {
-      const outcome = await answerDoor(frames, this.#options.gate);
+      const outcome = await this.#options.answer(frames);
       if (outcome.kind === 'joined') return;
       accepted();
       this.#adopt(frames, outcome);
@@ -252,7 +257,7 @@ export class Supervisor {
 
   #closeIfGone(session: Session): boolean {
     const { peer, visitor } = session;
-    if (visitor.kind !== 'member' || this.#options.gate.belongs(peer)) return false;
+    if (visitor.kind !== 'member' || this.#options.belongs(peer)) return false;
     const error = new AlthingError('not-a-member', `${peer} belongs to the fabric no more.`);
     session.close(error, { abrupt: true });
     return true;
@@ -311,11 +316,11 @@ export class Supervisor {
   async #dial(target: Target): Promise<void> {
     if (this.#closed || this.#satisfied(target)) return;
     const { peer, endpoint } = target;
-    const { dial, gate, endpointsOf } = this.#options;
+    const { dial, greet, endpointsOf } = this.#options;
     const attempt = new Attempt({
       endpoints: () => (endpoint ? [endpoint] : endpointsOf(peer!)),
       dial,
-      gate,
+      greet,
       meant: (found) => (endpoint ? this.#wanted.isMember(found) : found === peer),
     });
     target.attempt = attempt;

@@ -29,10 +29,19 @@ export class DirectoryChanges {
 
   /** Records have changed: says what that means for Things, to those who listen. */
   tell(records: readonly SignedRecord[], directory: Directory): void {
+    if (!this.#known) return;
+    const things = records.filter(({ collection }) => collection === 'thing');
+    this.tellThings(
+      things.map(({ key }) => key),
+      directory,
+    );
+  }
+
+  /** Something may have changed about the Things with these ids. */
+  tellThings(ids: readonly string[], directory: Directory): void {
     const known = this.#known;
     if (!known) return;
-    for (const { collection, key } of records) {
-      if (collection !== 'thing') continue;
+    for (const key of ids) {
       const change = this.#changeOf(key, directory.byId(key), known);
       if (change) for (const listener of this.#listeners) listener(change);
     }

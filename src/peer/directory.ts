@@ -21,6 +21,20 @@ export interface PeerCard {
   readonly addresses: readonly string[];
 }
 
+/** Things that are known otherwise than by records: those of devices that let this peer see them. */
+export interface OtherThings {
+  tds(): Iterable<ThingDescription>;
+  byId(id: string): ThingDescription | undefined;
+  card(peer: PeerId): PeerCard | undefined;
+}
+
+export interface DirectoryOptions {
+  /** What is listed beside the Things of the records, which come first. */
+  readonly others?: () => readonly OtherThings[];
+  /** False for a guest: what records it may still have from better days are not listed, save its own. */
+  readonly holdsRecords?: () => boolean;
+}
+
 /** Several times faster than `localeCompare`, which thousands of Things make felt. */
 const titles = new Intl.Collator();
 const byTitle = (a: ThingDescription, b: ThingDescription): number =>
@@ -31,14 +45,16 @@ const maxCandidates = 8;
 /** Finds Things and peers in the replica. */
 export class Directory {
   readonly #replica: Replica;
+  readonly #options: DirectoryOptions;
   readonly #parsed = new WeakMap<SignedRecord, ThingDescription | null>();
 
   readonly labels: Labels;
   /** What peers are called: by admins, and by themselves. */
   readonly peerNames: PeerNames;
 
-  constructor(replica: Replica) {
+  constructor(replica: Replica, options: DirectoryOptions = {}) {
     this.#replica = replica;
+    this.#options = options;
     this.labels = new Labels(replica);
     this.peerNames = {
       label: (peer) => this.labels.ofPeer(peer).name,
@@ -53,17 +69,22 @@ export class Directory {
 
   #matching(filter: ThingFilter): ThingDescription[] {
     const found: ThingDescription[] = [];
+    const holdsRecords = this.#holdsRecords;
     for (const record of this.#replica.list('thing')) {
+      if (!holdsRecords && record.authorId !== this.#replica.self) continue;
       const td = this.parse(record);
       if (td && matchesFilter(td, filter, this.labels.of(td.id))) found.push(td);
     }
+    for (const others of this.#others)
+      for (const td of others.tds()) if (matchesFilter(td, filter) && !this.#recordOf(td.id)) found.push(td);
     return found;
   }
 
   /** The TD with this id, or undefined. */
   byId(id: string): ThingDescription | undefined {
-    const record = this.#replica.get('thing', id);
-    return (record && this.parse(record)) ?? undefined;
+    const record = this.#recordOf(id);
+    if (record) return this.parse(record) ?? undefined;
+    return first(this.#others, (others) => others.byId(id));
   }
 
   /** The TD in a `thing` record; null where what it holds is none, or is that of another Thing. */
@@ -79,7 +100,8 @@ export class Directory {
   /** What a peer says of itself; undefined before its record has arrived. */
   card(peer: PeerId): PeerCard | undefined {
     const record = this.#replica.get('peer', peer);
-    return record && readCard(record);
+    const card = record && cardIn(recordValue(record));
+    return card ?? first(this.#others, (others) => others.card(peer));
   }
 
   /**
@@ -110,6 +132,19 @@ export class Directory {
     return `${label(peer) ?? claimed(peer) ?? peer}/${parseThingId(td.id)!.name}`;
   }
 
+  get #others(): readonly OtherThings[] {
+    return this.#options.others?.() ?? [];
+  }
+
+  get #holdsRecords(): boolean {
+    return this.#options.holdsRecords?.() ?? true;
+  }
+
+  #recordOf(id: string): SignedRecord | undefined {
+    const record = this.#replica.get('thing', id);
+    return record && (this.#holdsRecords || record.authorId === this.#replica.self) ? record : undefined;
+  }
+
   /** The peer that exposes a Thing now: the one in its id, or whoever took its place. */
   speakerOf(td: ThingDescription): PeerId {
     return this.#replica.authority.speakerOf(parseThingId(td.id)!.peer);
@@ -135,15 +170,20 @@ export class Directory {
 }
 
 const readTd = (record: SignedRecord): ThingDescription | null => {
-  const text = (recordValue(record) as { td?: unknown } | null)?.td;
+  const td = tdIn((recordValue(record) as { td?: unknown } | null)?.td);
+  return td?.id === record.key ? td : null;
+};
+
+/** The TD in a JSON text of another peer; null where there is none that can be listed. */
+export const tdIn = (text: unknown): ThingDescription | null => {
   if (typeof text !== 'string') return null;
   try {
     // Copying refuses what is nested too deep to be written out again.
     const td = copyPlain(JSON.parse(text)) as ThingDescription | null;
-    const isTd = td?.id === record.key && typeof td.title === 'string' && isType(td['@type']);
+    const isTd = typeof td?.id === 'string' && typeof td.title === 'string' && isType(td['@type']);
     return isTd ? td : null;
   } catch {
-    // A member's record that holds no TD concerns that Thing alone: it is not listed.
+    // What is no TD concerns that Thing alone: it is not listed.
     return null;
   }
 };
@@ -152,9 +192,21 @@ const readTd = (record: SignedRecord): ThingDescription | null => {
 const isType = (type: unknown): boolean =>
   type === undefined || (Array.isArray(type) ? type : [type]).every((one) => typeof one === 'string');
 
-const readCard = (record: SignedRecord): PeerCard | undefined => {
-  const value = recordValue(record) as { name?: unknown; addresses?: unknown } | null;
+/** What a peer says of itself, cut to size; undefined where it says nothing that can be used. */
+export const cardIn = (said: unknown): PeerCard | undefined => {
+  const value = said as { name?: unknown; addresses?: unknown } | null;
   if (typeof value?.name !== 'string' || !Array.isArray(value.addresses)) return undefined;
   const addresses = value.addresses.filter((address) => typeof address === 'string' && address.length < 300);
   return { name: value.name.slice(0, 64), addresses: addresses.slice(0, 16) };
+};
+
+const first = <Item, Found>(
+  items: readonly Item[],
+  find: (item: Item) => Found | undefined,
+): Found | undefined => {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 };

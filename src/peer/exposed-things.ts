@@ -5,6 +5,7 @@
 import { AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
 import { type PeerId, parseThingId, slugOf, thingIdOf } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
+import type { ScopedThing } from '../fabric/scope.ts';
 import { recordValue } from '../replica/record.ts';
 import type { Draft, Replica } from '../replica/replica.ts';
 import type { ReplicaChange } from '../replica/replica-change.ts';
@@ -12,6 +13,7 @@ import type { LocalNotes } from '../store/local-notes.ts';
 import { completeTd } from '../thing/complete-td.ts';
 import type { ExposedThing } from '../thing/exposed-thing.ts';
 import type { PartialThingDescription, ThingDescription } from '../thing/thing-description.ts';
+import { typesOf } from '../thing/thing-filter.ts';
 import { InheritedThings } from './inherited-things.ts';
 import { identityOf, thingNameKey, thingNamePrefix } from './thing-identity.ts';
 
@@ -31,13 +33,21 @@ export interface ExposedThingsOptions {
   readonly logger: Logger;
 }
 
-interface Exposed {
+/** A Thing that is exposed here. */
+export interface ServedThing {
   readonly thing: ExposedThing;
   readonly td: ThingDescription;
+  /** The Thing as permissions see it. */
+  readonly scoped: ScopedThing;
+}
+
+interface Exposed extends ServedThing {
   readonly identity: string;
   /** What it is called among this peer's own. */
   readonly name: string;
 }
+
+const scopedOf = (td: ThingDescription): ScopedThing => ({ id: td.id, types: typesOf(td) });
 
 /** What is exposed here, now. */
 export class ExposedThings {
@@ -57,6 +67,16 @@ export class ExposedThings {
   /** The Thing that answers under this id, or undefined. */
   get(id: string): ExposedThing | undefined {
     return this.#byId.get(id)?.thing;
+  }
+
+  /** The same with what it says of itself. */
+  served(id: string): ServedThing | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** All that is exposed now. */
+  all(): Iterable<ServedThing> {
+    return this.#byId.values();
   }
 
   has(id: string): boolean {
@@ -89,7 +109,7 @@ export class ExposedThings {
       const { notes } = this.#options;
       // A Thing that was here before needs no disk, which may be full just now.
       if (notes.get(thingNameKey(identity)) !== name) await notes.set(thingNameKey(identity), name);
-      const exposed = { thing, td, identity, name };
+      const exposed = { thing, td, scoped: scopedOf(td), identity, name };
       this.#byId.set(id, exposed);
       await this.#tell([id]);
       this.#options.changed('thing-exposed', id);
@@ -148,7 +168,7 @@ export class ExposedThings {
     const { id: _own, ...partial } = exposed.td;
     const td = completeTd(partial as PartialThingDescription, { id, ...parseThingId(id)! });
     this.#byId.delete(own);
-    this.#byId.set(id, { ...exposed, td });
+    this.#byId.set(id, { ...exposed, td, scoped: scopedOf(td) });
     exposed.thing.readdress(td);
     await this.#options.replica().write(() => [...this.#news([id]), ...this.#deletion(own)]);
     changed('thing-gone', own);

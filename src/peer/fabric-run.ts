@@ -3,69 +3,36 @@
  * Relies on the peer for what outlives it: identity, store, listener, discovery and the exposed Things.
  */
 import { randomBytes } from 'node:crypto';
-import type { Activity } from '../core/api-shapes.ts';
 import { HybridClock, stampMs } from '../core/clock.ts';
-import type { Crypto, Signer } from '../core/crypto.ts';
 import { type AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
 import type { DepartureInfo } from '../core/governance-shapes.ts';
-import { type PeerId, peerIdOf } from '../core/ids.ts';
-import type { Logger } from '../core/logger.ts';
+import { hashId, type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import type { Endpoint } from '../net/channel.ts';
-import type { Dial } from '../net/dialler.ts';
-import type { Discovery, Sighting } from '../net/discovery-api.ts';
+import type { Sighting } from '../net/discovery-api.ts';
 import { FabricClock } from '../net/fabric-clock.ts';
+import { answerDoor, greet } from '../net/handshake.ts';
 import type { NetworkInterface } from '../net/interfaces.ts';
 import type { Session } from '../net/session.ts';
 import { Supervisor } from '../net/supervisor.ts';
 import { createSynchronised } from '../net/synchronised.ts';
 import { formatEndpoint } from '../net/tls-channel.ts';
 import { Reconciler } from '../replica/reconciler.ts';
-import { recordValue, type SignedRecord } from '../replica/record.ts';
-import type { StateStore, StoredState } from '../replica/record-store.ts';
+import { recordValue } from '../replica/record.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicaChange } from '../replica/replica-change.ts';
 import type { SyncLink, SyncMessage } from '../replica/sync-messages.ts';
 import { writingClock } from '../replica/writing-clock.ts';
-import type { LocalNotes } from '../store/local-notes.ts';
 import { hmacSha256 } from '../store/node-crypto.ts';
-import type { ThingServer } from '../thing/operations.ts';
 import { Addresses, ownAddresses } from './addresses.ts';
+import { createDevice, type Device } from './device.ts';
 import { Directory } from './directory.ts';
 import { endedText } from './ended-text.ts';
+import type { FabricRunOptions } from './fabric-run-options.ts';
 import { sightingTag } from './join.ts';
-import type { KeptMembership } from './kept-membership.ts';
 import { Membership } from './membership.ts';
-
-/** What a store gave back, its records opened or still raw. */
-export type OpenedState = Omit<StoredState, 'records'> & {
-  readonly records: readonly (Uint8Array | SignedRecord)[];
-};
-
-export interface FabricRunOptions {
-  readonly fabric: Fabric;
-  /** What the store holds. */
-  readonly stored: OpenedState;
-  readonly storedProof: readonly Uint8Array[];
-  readonly signer: Signer;
-  readonly crypto: Crypto;
-  readonly store: StateStore;
-  readonly notes: LocalNotes;
-  readonly kept: KeptMembership;
-  readonly name: string;
-  readonly listen: Endpoint;
-  readonly dial: Dial;
-  readonly discovery: Discovery | undefined;
-  readonly interfaces: () => readonly NetworkInterface[];
-  readonly bootstrap: readonly Endpoint[];
-  readonly server: ThingServer;
-  readonly logger: Logger;
-  readonly activity: (activity: Omit<Activity, 'time'>) => void;
-  readonly sessionOpened: (peer: PeerId) => void;
-  /** Peers whose values are followed here. */
-  readonly followed: () => Iterable<PeerId>;
-  readonly changed: (change: ReplicaChange) => void;
-}
+import { proofNote } from './open-fabric.ts';
+import { SeenThings } from './seen-things.ts';
 
 /** Lets everything else that waits go first. */
 export const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -73,6 +40,8 @@ export const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmedi
 const tickMs = 1000;
 /** The note that holds the records by which another peer showed this one that it is out. */
 const dismissalNote = 'dismissal';
+/** Records that guests are told of in their own way. */
+const toldToGuests: ReadonlySet<string> = new Set(['thing', 'peer']);
 /** TDs read before others get their turn: about a millisecond. */
 const warmBatch = 32;
 /** Enough ways back into a fabric, and small enough to be written whenever one changes. */
@@ -90,6 +59,10 @@ export class FabricRun {
   readonly #options: FabricRunOptions;
   readonly #self: PeerId;
   readonly #clock: HybridClock;
+  /** What this peer sees as a guest. */
+  readonly #seen: SeenThings;
+  readonly #device: Device;
+  readonly #guards = new Map<Session, () => void>();
   readonly #reconciler: Reconciler;
   readonly #addresses: Addresses;
   readonly #links = new Map<Session, SyncLink>();
@@ -136,7 +109,29 @@ export class FabricRun {
       dismissed: (records) => void this.#dismissed(records),
       admitted: (peer, role) => options.activity({ kind: 'member-joined', peer, message: role }),
     });
-    this.directory = new Directory(this.replica);
+    this.#seen = new SeenThings({
+      self: this.#self,
+      notes: options.notes,
+      notePrefix: `seen/${hashId(fabric.id)}/`,
+      admits: () => true,
+      changed: options.seenChanged,
+      introduced: () => this.#want(),
+      membership: (records) => this.#learn(records),
+      logger,
+    });
+    this.directory = new Directory(this.replica, {
+      others: () => [this.#seen, ...options.others()],
+      holdsRecords: () => !this.isGuest,
+    });
+    this.#device = createDevice({
+      replica: this.replica,
+      membership: this.membership,
+      directory: this.directory,
+      exposed: options.exposed,
+      notes: options.notes,
+      crypto,
+      time: () => ({ ms: this.time.timeMs(), known: this.time.timeKnown() }),
+    });
     this.#addresses = new Addresses({
       notes: options.notes,
       fabric: fabric.id,
@@ -158,8 +153,13 @@ export class FabricRun {
     this.supervisor = new Supervisor({
       self: this.#self,
       dial: options.dial,
-      gate: this.membership,
-      host: { serverFor: () => options.server, sync: (session, message) => this.#sync(session, message) },
+      greet: (frames) => greet(frames, this.membership),
+      answer: (frames) => answerDoor(frames, this.membership, this.#device.desk),
+      belongs: (peer) => this.membership.belongs(peer),
+      host: {
+        serverFor: (visitor) => this.#device.server.serverFor(visitor),
+        sync: (session, message) => this.#sync(session, message),
+      },
       endpointsOf: (peer) => this.#addresses.endpointsOf(peer),
       followed: options.followed,
       random: Math.random,
@@ -199,8 +199,12 @@ export class FabricRun {
     this.#confirm();
   }
 
-  /** Resolves to true when this replica has caught up with another for the first time, to false after `timeoutMs`. */
+  /**
+   * Resolves to true when this replica has caught up with another for the first time, or a guest has been shown the first
+   * Things; to false after `timeoutMs`.
+   */
   caughtUp(timeoutMs: number): Promise<boolean> {
+    if (this.isGuest) return this.#seen.firstRead(timeoutMs);
     return new Promise((resolve) => {
       const done = (here: boolean): void => {
         clearTimeout(timer);
@@ -220,6 +224,21 @@ export class FabricRun {
     return this.membership.departure;
   }
 
+  /** Whether this peer is a guest, who holds no records. */
+  get isGuest(): boolean {
+    return this.membership.roleOf(this.#self) === 'guest';
+  }
+
+  /** The members; for a guest those that it has heard of. */
+  peers(): Iterable<PeerId> {
+    return this.isGuest ? [...this.membership.members(), ...this.#seen.peers()] : this.membership.members();
+  }
+
+  /** Things of this device have come, changed or gone. */
+  exposedChanged(): void {
+    this.#device.gate.recheckSoon();
+  }
+
   /** When a peer was last in session, milliseconds since 1970; undefined where never in this run. */
   lastSeen(peer: PeerId): number | undefined {
     return this.#lastSeen.get(peer);
@@ -232,7 +251,7 @@ export class FabricRun {
 
   /** Something was heard on the networks: if it is one of ours, it is dialled at once. */
   sighted(sighting: Sighting): void {
-    for (const peer of this.membership.members())
+    for (const peer of this.peers())
       if (this.supervisor.seeks(peer) && this.#addresses.isOf(sighting, peer)) this.supervisor.kick(peer);
   }
 
@@ -249,7 +268,7 @@ export class FabricRun {
   /** Writes this peer's own record where it would say something new. */
   async publishCard(): Promise<void> {
     const { listen, name, interfaces, logger } = this.#options;
-    if (this.membership.roleOf(this.#self) === 'guest') return;
+    if (this.isGuest) return;
     const card = { name, addresses: ownAddresses(listen, interfaces()) };
     const text = JSON.stringify(card);
     if (text === this.#published) return;
@@ -272,6 +291,8 @@ export class FabricRun {
     if (this.#ticker) await this.#keepMembership();
     clearInterval(this.#ticker);
     this.#reconciler.close();
+    this.#device.gate.close();
+    this.#seen.close();
     this.supervisor.close();
     await this.replica.close();
   }
@@ -288,6 +309,8 @@ export class FabricRun {
     const { logger, activity, sessionOpened } = this.#options;
     this.#lastSeen.set(peer, Date.now());
     if (session.dialled) void this.#remember(session);
+    this.#guards.set(session, this.#device.server.guard(session));
+    if (this.isGuest) void this.#seen.follow(session);
     if (first) {
       logger.info({ peer, address: session.remoteAddress }, 'In session.');
       activity({ kind: 'session-up', peer });
@@ -300,7 +323,7 @@ export class FabricRun {
     const { peer } = session;
     const known = this.#links.get(session);
     if (known || session.closed || session.visitor.kind !== 'member') return known;
-    if (this.membership.roleOf(peer) === 'guest' || this.membership.roleOf(this.#self) === 'guest') return;
+    if (this.membership.roleOf(peer) === 'guest' || this.isGuest) return;
     const link: SyncLink = {
       peer,
       send: (message) => {
@@ -350,6 +373,9 @@ export class FabricRun {
     const { peer } = session;
     const link = this.#links.get(session);
     this.#links.delete(session);
+    this.#guards.get(session)?.();
+    this.#guards.delete(session);
+    this.#seen.unfollow(session);
     if (this.#closed) return;
     if (link) this.#reconciler.remove(link);
     if (!last) return;
@@ -408,19 +434,23 @@ export class FabricRun {
     if (this.#closed) return;
     this.#reconciler.replicaChanged(change);
     if (change.membership) {
+      this.#device.gate.recheck();
       this.#want();
       this.#unlinkGuests();
+      if (this.isGuest) for (const session of this.supervisor.sessions()) void this.#seen.follow(session);
       this.#checkDeparture();
       this.#confirm();
       void this.#keepMembership();
     }
+    if (change.records.some(({ collection }) => toldToGuests.has(collection)))
+      this.#device.gate.recheckSoon();
     for (const record of change.records)
       if (record.collection === 'peer' && !change.own) this.supervisor.kick(record.authorId);
     this.#options.changed(change);
   }
 
   #want(): void {
-    const members = [...this.membership.members()];
+    const members = [...this.peers()];
     const leaves = new Set(members.filter((peer) => this.membership.roleOf(peer) === 'guest'));
     this.supervisor.want(members, { leaves });
   }
@@ -433,6 +463,18 @@ export class FabricRun {
       const role = visitor.kind === 'member' ? this.membership.roleOf(peer) : undefined;
       return clockOffsetMs === undefined || role === undefined || role === 'guest' ? [] : [clockOffsetMs];
     });
+  }
+
+  /** A device shows this guest what it knows of its membership: a guest holds no records, and hears of its role so. */
+  #learn(records: readonly Uint8Array[]): void {
+    if (!this.membership.learn(records)) return;
+    this.#options.notes
+      .set(proofNote, this.membership.proof())
+      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'The new role is not kept.'));
+    if (this.isGuest) return;
+    void this.#seen.forgetAll();
+    void this.publishCard();
+    this.#want();
   }
 
   #confirm(): void {

@@ -88,10 +88,10 @@ test('a ticket whose invite no admin of its fabric signed is forged, whatever el
     deleted: false,
     value,
   };
-  forged({ invite: signRecord(body, lab.fabric.id, thief) });
-  forged({ invite: signRecord({ ...body, author: peerSigner(0).publicKey }, lab.fabric.id, thief) });
+  forged({ permit: signRecord(body, lab.fabric.id, thief) });
+  forged({ permit: signRecord({ ...body, author: peerSigner(0).publicKey }, lab.fabric.id, thief) });
   forged({ seed: new Uint8Array(32) });
   forged({ genesis: new Uint8Array(40) });
-  forged({ invite: new Uint8Array(100) });
+  forged({ permit: new Uint8Array(100) });
   forged({ proof: [new Uint8Array(100)] });
 });

@@ -59,8 +59,9 @@ export const createInvite = async (request: InviteRequest, options: InviteOption
   const named = [replica.self, ...options.online()].slice(0, ticketPeers);
   const ticket = encodeTicket(
     {
+      kind: 'invite',
       genesis: replica.fabric.bytes,
-      invite: record!.raw,
+      permit: record!.raw,
       proof: rawOf(self.proof),
       seed,
       peers: named.map((peer) => ({

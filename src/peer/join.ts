@@ -41,10 +41,12 @@ export interface Joined {
 /** Reads a ticket and verifies its invite offline. Throws `ticket-invalid`. */
 export const openTicket = (text: string, crypto: Crypto): OpenTicket => {
   const ticket = decodeTicket(text, crypto);
+  if (ticket.kind !== 'invite')
+    throw new AlthingError('ticket-invalid', 'This is a guest pass, by which nobody becomes a member.');
   const fabric = decodeFabric(ticket.genesis, crypto);
   const invite = crypto.signer(ticket.seed);
   try {
-    const raw = [...ticket.proof, ticket.invite];
+    const raw = [...ticket.proof, ticket.permit];
     const records = raw.map((one) => openRecord(one, fabric.id, crypto));
     const standing = computeAuthority(fabric, records, crypto).invites.get(toHex(invite.publicKey));
     if (standing) return { fabric, invite, role: standing.invite.role, peers: ticket.peers, records: raw };

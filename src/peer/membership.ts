@@ -48,12 +48,15 @@ export class Membership implements Gatekeeper {
   readonly #replica: Replica;
   readonly #options: MembershipOptions;
   readonly #provisional = new Map<PeerId, Provisional>();
+  /** What proves this peer while its replica does not. */
+  #ownProof: readonly Uint8Array[];
   #confirming = false;
   #dismissal: DepartureInfo | undefined;
 
   constructor(replica: Replica, options: MembershipOptions) {
     this.#replica = replica;
     this.#options = options;
+    this.#ownProof = options.storedProof;
     const { self, authority } = replica;
     this.#dismissal = this.#departureBy(options.dismissal);
     if (authority.members.has(self) || options.storedProof.length === 0) return;
@@ -103,15 +106,25 @@ export class Membership implements Gatekeeper {
   /** All who belong by what is known; before the first records have arrived, by this peer's own proof. */
   members(): Iterable<PeerId> {
     const { authority, self } = this.#replica;
-    const known = authority.members.has(self)
-      ? authority
-      : this.#authorityWith(this.#open(this.#options.storedProof));
+    const known = authority.members.has(self) ? authority : this.#authorityWith(this.#open(this.#ownProof));
     return known.members.keys();
   }
 
   proof(): readonly Uint8Array[] {
     const known = this.#replica.authority.members.get(this.#replica.self);
-    return known ? rawOf(known.proof) : this.#options.storedProof;
+    return known ? rawOf(known.proof) : this.#ownProof;
+  }
+
+  /** Takes in what another peer shows of this guest's membership. Returns whether its role is another one now. */
+  learn(proof: readonly Uint8Array[]): boolean {
+    const { self, authority } = this.#replica;
+    if (authority.members.has(self)) return false;
+    const before = this.roleOf(self);
+    const learned = this.#judge(self, [...this.#open(this.#ownProof), ...this.#open(proof)]);
+    if (learned.role === undefined || learned.role === before) return false;
+    this.#provisional.set(self, learned);
+    this.#ownProof = proof;
+    return true;
   }
 
   check(peer: PeerId, proof: readonly Uint8Array[]): void {
@@ -127,6 +140,11 @@ export class Membership implements Gatekeeper {
 
   belongs(peer: PeerId): boolean {
     return this.roleOf(peer) !== undefined;
+  }
+
+  /** What is known of the fabric together with these raw records. Throws `record-invalid`. */
+  authorityWith(proof: readonly Uint8Array[]): Authority {
+    return this.#authorityWith(this.#open(proof));
   }
 
   async admit(redemption: Redemption): Promise<readonly Uint8Array[]> {

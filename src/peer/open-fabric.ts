@@ -15,7 +15,8 @@ import type { KeptMembership } from './kept-membership.ts';
 
 /** The note that holds the genesis. */
 export const genesisNote = 'genesis';
-const proofNote = 'proof';
+/** The note that holds what proves this peer's membership. */
+export const proofNote = 'proof';
 /** Set until a store that was made anew has caught up with the others. */
 export const rebuiltNote = 'rebuilt';
 

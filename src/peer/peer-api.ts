@@ -19,7 +19,10 @@ import type { PeerId } from '../core/ids.ts';
 import type { ThingConnector } from '../thing/operations.ts';
 import type { Cause, ThingFilter, Wot } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
+
 import type { GovernanceApi } from './governance-api.ts';
+
+import type { PassesApi } from './passes.ts';
 
 /** A change in what the fabric's directory of Things says. */
 export interface DirectoryChange {
@@ -30,6 +33,7 @@ export interface DirectoryChange {
 /** A running peer. `request` and `stream` take Thing ids only: resolve names first. */
 export interface PeerApi extends ThingConnector {
   readonly id: PeerId;
+  readonly passes: PassesApi;
   /**
    * The Scripting API over this peer, for a caller of this origin. `trusted` is for TDs that this program makes and its
    * tests check: they are exposed without a check of their own. Values are checked all the same.
@@ -51,7 +55,10 @@ export interface PeerApi extends ThingConnector {
   report(activity: Omit<Activity, 'time'>): void;
   /** Throws `not-admin`, `bad-input`. */
   invite(request: InviteRequest): Promise<InviteInfo>;
-  /** Throws the ticket and invite codes, `already-in-fabric`, `join-unreachable`. The peer restarts its fabric in place. */
+  /**
+   * By an invite, the peer changes its fabric in place; by a guest pass it stays in its own, and Things are added.
+   * Throws the ticket, invite and pass codes, `already-in-fabric`, `join-unreachable`.
+   */
   join(ticket: string, options?: { name?: string; signal?: AbortSignal }): Promise<JoinInfo>;
   /** Members, roles, invites, grants, revocation, recovery. */
   readonly governance: GovernanceApi;

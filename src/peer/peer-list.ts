@@ -12,8 +12,8 @@ export const peerList = (
   run: FabricRun,
   self: { readonly id: PeerId; readonly name: string; readonly address: string | null },
 ): PeerInfo[] => {
-  const { replica, directory, supervisor, membership } = run;
-  const members = new Set([self.id, ...replica.authority.members.keys()]);
+  const { directory, supervisor, membership } = run;
+  const members = new Set([self.id, ...run.peers()]);
   const infos = [...members].map((peer): PeerInfo => {
     const session = supervisor.session(peer);
     const isSelf = peer === self.id;

@@ -19,8 +19,9 @@ import type {
 import { AlthingError } from '../core/errors.ts';
 import type { LeaveInfo } from '../core/governance-shapes.ts';
 import { hashId, type PeerId, peerIdOf } from '../core/ids.ts';
-import { type Logger, silentLogger } from '../core/logger.ts';
+import { silentLogger } from '../core/logger.ts';
 import type { Fabric } from '../fabric/genesis.ts';
+import { decodeTicket } from '../fabric/ticket.ts';
 import type { Discovery } from '../net/discovery-api.ts';
 import { InterfaceWatch } from '../net/interfaces.ts';
 import { createTlsContext, dialTls, parseEndpoint, type TlsListener } from '../net/tls-channel.ts';
@@ -29,12 +30,12 @@ import type { StoredState } from '../replica/record-store.ts';
 import { archiveHome } from '../store/archive-home.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
 import { type Config, loadConfig, updateConfig } from '../store/config.ts';
-import { type Home, openHome } from '../store/home.ts';
+import { openHome } from '../store/home.ts';
 import { deleteRecoveryKey, loadOrCreateIdentity } from '../store/identity.ts';
 import { LocalNotes } from '../store/local-notes.ts';
 import { hmacSha256, nodeCrypto } from '../store/node-crypto.ts';
 import { makeSnapshot } from '../store/snapshot.ts';
-import { type FileStateStore, openStateStore } from '../store/state-store.ts';
+import { openStateStore } from '../store/state-store.ts';
 import { StoreHealth, type StoreState } from '../store/store-health.ts';
 import type {
   CallOptions,
@@ -48,10 +49,11 @@ import type { Cause, ThingFilter, Wot } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { ActivityFeed } from './activity.ts';
 import { ownAddresses } from './addresses.ts';
+import { checkAlone } from './alone.ts';
 import { DirectoryChanges } from './directory-changes.ts';
-import { endedError } from './ended-text.ts';
 import { ExposedThings } from './exposed-things.ts';
-import { FabricRun, type OpenedState, yieldTurn } from './fabric-run.ts';
+import { FabricRun, yieldTurn } from './fabric-run.ts';
+import type { OpenedState } from './fabric-run-options.ts';
 import { Governance } from './governance.ts';
 import { createInvite } from './invite.ts';
 import { type Joined, openTicket, redeemTicket } from './join.ts';
@@ -59,9 +61,11 @@ import { KeptMembership } from './kept-membership.ts';
 import { sayFarewell } from './leaving.ts';
 import { startListening } from './listening.ts';
 import { genesisNote, membershipNotes, openFabric, rebuiltNote, storedProof } from './open-fabric.ts';
+import { Passes } from './passes.ts';
 import type { DirectoryChange, PeerApi } from './peer-api.ts';
 import { peerList } from './peer-list.ts';
 import { checkPeerName, maxPeerNameLength } from './peer-name.ts';
+import type { PeerOptions, PeerParts } from './peer-options.ts';
 import { recallNames } from './recalled-names.ts';
 import { Routing } from './routing.ts';
 import { showWords } from './shown-words.ts';
@@ -72,25 +76,6 @@ import { version } from './version.ts';
 import { createWot } from './wot.ts';
 
 const nothingStored: StoredState = { records: [], local: new Map() };
-
-/** How a peer is started. */
-export interface PeerOptions {
-  /** The home directory; made where there is none. */
-  readonly home: string;
-  /** The peer's name for people, 1 to 64 characters; kept. Default: the kept one, else the machine's. */
-  readonly name?: string;
-  /** The name of the fabric that a first run founds. Default: the peer's name. */
-  readonly fabricName?: string;
-  /** `HOST:PORT`; default all addresses, port 7421 or a free one. */
-  readonly listen?: string;
-  /** Whether to find and be found by DNS-SD; default true, and never where it listens on loopback only. */
-  readonly mdns?: boolean;
-  /** `HOST:PORT` of members to try, beside those that are known. */
-  readonly bootstrap?: readonly string[];
-  /** Stays off the network altogether. */
-  readonly offline?: boolean;
-  readonly logger?: Logger;
-}
 
 const joinTimeoutMs = 15_000;
 /** Joining is done when the fabric's Things are there to be used; a slow network may bring them later. */
@@ -131,22 +116,10 @@ export const createPeer = async (options: PeerOptions): Promise<Peer> => {
   }
 };
 
-interface PeerParts {
-  readonly options: PeerOptions;
-  readonly config: Config;
-  readonly home: Home;
-  readonly store: FileStateStore;
-  readonly health: StoreHealth;
-  readonly notes: LocalNotes;
-  readonly kept: KeptMembership;
-  readonly seed: Uint8Array;
-  readonly name: string;
-  readonly logger: Logger;
-}
-
 /** A running peer. Made by `createPeer`. */
 export class Peer implements PeerApi {
   readonly id: PeerId;
+  readonly passes: Passes;
   readonly #parts: PeerParts;
   readonly #signer;
   readonly #tls;
@@ -179,19 +152,35 @@ export class Peer implements PeerApi {
       notes,
       replica: () => this.#run.replica,
       validate: async (td) => (await import('../thing/validate-td.ts')).validateTd(td),
-      changed: (kind, thing) => this.#feed.tell({ kind, thing }),
+      changed: (kind, thing) => {
+        this.#feed.tell({ kind, thing });
+        this.#run.exposedChanged();
+      },
       logger,
     });
     this.#routing = new Routing({
       self: this.id,
       exposed: (id) => this.#exposed.get(id),
       known: (id) => this.#run.directory.byId(id) !== undefined,
-      session: (peer) => this.#run.supervisor.session(peer),
+      session: (peer) => this.passes.session(peer),
       reach: (peer, how) => this.#run.supervisor.reach(peer, how),
       speakerOf: (peer) => this.#run.replica.authority.speakerOf(peer),
-      roleOf: (peer) => this.#run.membership.roleOf(peer),
       newCause: () => this.newCause('program'),
       activity: () => this.#feed.report,
+    });
+    this.passes = new Passes({
+      run: () => this.#run,
+      addressesOf: (peer) => this.#addressesOf(peer),
+      isOffline: parts.options.offline ?? false,
+      signer: this.#signer,
+      notes,
+      dial: (endpoint, how) => dialTls(endpoint, this.#tls, how),
+      discovery: () => this.#discovery,
+      interfaces: () => this.#interfaces?.current ?? [],
+      now: () => this.#run.time.timeMs(),
+      logger: parts.logger,
+      changed: (ids) => this.#seenChanged(ids),
+      sessionOpened: (peer) => this.#routing.resumeStreams(peer),
     });
     this.governance = new Governance({
       replica: () => this.#run.replica,
@@ -222,14 +211,19 @@ export class Peer implements PeerApi {
         logger,
       });
       this.#interfaces = new InterfaceWatch({ logger });
-      this.#interfaces.subscribe(({ added }) =>
-        this.#run?.interfacesChanged(this.#interfaces?.current ?? [], added.length > 0),
-      );
+      this.#interfaces.subscribe(({ added }) => {
+        const current = this.#interfaces?.current ?? [];
+        this.#run?.interfacesChanged(current, added.length > 0);
+        this.passes.held.interfacesChanged(current, added.length > 0);
+      });
       if (options.mdns ?? config.mdns ?? true)
         this.#discovery = await startDiscovery({
           listen: this.#listener.endpoint,
           interfaces: this.#interfaces,
-          sighted: (sighting) => this.#run?.sighted(sighting),
+          sighted: (sighting) => {
+            this.#run?.sighted(sighting);
+            this.passes.held.sighted(sighting);
+          },
           logger,
         });
     }
@@ -238,6 +232,7 @@ export class Peer implements PeerApi {
     this.#run = this.#newRun(fabric, { ...stored, records });
     if (notes.get(rebuiltNote) === true) await this.#startRebuilt();
     else await this.#run.start();
+    this.passes.start();
     health.onRecovered = () => {
       this.#run.storeRecovered();
       this.#exposed.publish().catch((error: unknown) => logger.warn({ err: error }, 'Things are not told.'));
@@ -319,7 +314,11 @@ export class Peer implements PeerApi {
   }
 
   things(filter?: ThingFilter): ThingInfo[] {
-    return thingList(this.#run, (id) => this.#exposed.has(id), filter);
+    return thingList(
+      this.#run.directory,
+      (id, peer) => (peer === this.id ? this.#exposed.has(id) : this.passes.isOnline(id, peer)),
+      filter,
+    );
   }
 
   resolveThing(name: string): ThingDescription {
@@ -343,8 +342,7 @@ export class Peer implements PeerApi {
       replica: this.#run.replica,
       crypto: nodeCrypto,
       now: () => this.#run.time.timeMs(),
-      addressesOf: (peer) =>
-        peer === this.id ? this.#ownAddresses() : (this.#run.directory.card(peer)?.addresses ?? []),
+      addressesOf: (peer) => this.#addressesOf(peer),
       peerNamed: (peer) => this.governance.peerNamed(peer),
       online: () => this.#run.supervisor.sessions().map(({ peer }) => peer),
     });
@@ -352,10 +350,12 @@ export class Peer implements PeerApi {
 
   async join(ticketText: string, options: { name?: string; signal?: AbortSignal } = {}): Promise<JoinInfo> {
     const { home } = this.#parts;
+    const found = decodeTicket(ticketText, nodeCrypto);
+    if (found.kind === 'pass') return this.passes.join(found, { signal: options.signal });
     const ticket = openTicket(ticketText, nodeCrypto);
     if (options.name !== undefined) checkPeerName(options.name);
     if (this.#joining) throw new AlthingError('already-in-fabric', 'This peer is joining a fabric already.');
-    this.#checkAlone();
+    checkAlone(this.#run, this.id);
     if (this.#parts.options.offline)
       throw new AlthingError('join-unreachable', 'This peer was started without a network.');
     this.#joining = true;
@@ -371,11 +371,11 @@ export class Peer implements PeerApi {
         signal: options.signal ?? new AbortController().signal,
       });
       // Somebody may have joined us meanwhile, and would be left alone in a fabric that nobody runs.
-      this.#checkAlone();
+      checkAlone(this.#run, this.id);
       await this.#leaveFor(joined);
       if (options.name !== undefined) this.#name = options.name;
       this.#run = this.#newRun(joined.fabric, nothingStored);
-      const caughtUp = joined.role === 'guest' ? undefined : this.#run.caughtUp(catchUpTimeoutMs);
+      const caughtUp = this.#run.caughtUp(catchUpTimeoutMs);
       await this.#run.start();
       await this.#exposed.publish();
       await caughtUp;
@@ -447,21 +447,10 @@ export class Peer implements PeerApi {
   async #stop(): Promise<void> {
     this.#routing.close();
     this.#interfaces?.close();
+    this.passes.held.close();
     await this.#run?.stop();
     await Promise.all([this.#discovery?.close(), this.#listener?.close()]);
     await this.#parts.store.close();
-  }
-
-  /** Only a peer that nobody relies on may leave its fabric for another. Throws `already-in-fabric`. */
-  #checkAlone(): void {
-    const { fabric, replica, departure } = this.#run;
-    const { size } = replica.authority.members;
-    if (departure) throw endedError(fabric, departure);
-    if (size === 1 && peerIdOf(fabric.genesis.founder) === this.id) return;
-    throw new AlthingError(
-      'already-in-fabric',
-      `This peer belongs to "${fabric.genesis.name}" already, with ${size} members.`,
-    );
   }
 
   #newRun(fabric: Fabric, stored: OpenedState): FabricRun {
@@ -481,17 +470,27 @@ export class Peer implements PeerApi {
       discovery: this.#discovery,
       interfaces: () => this.#interfaces?.current ?? [],
       bootstrap: [...(options.bootstrap ?? []), ...(config.bootstrap ?? [])].map(parseEndpoint),
-      server: this.#routing.server,
+      exposed: this.#exposed,
+      others: () => this.passes.held.others(),
       logger,
       activity: (activity) => this.#feed.tell(activity),
       sessionOpened: (peer) => this.#routing.resumeStreams(peer),
       followed: () => this.#routing.followed(),
+      seenChanged: (ids) => this.#seenChanged(ids),
       changed: (change) => {
         this.#directoryChanges.tell([...change.records, ...change.removed], this.#run.directory);
         if (change.membership) this.#routing.resumeStreams();
         this.#exposed.recordsChanged(change);
       },
     });
+  }
+
+  #addressesOf(peer: PeerId): readonly string[] {
+    return peer === this.id ? this.#ownAddresses() : (this.#run.directory.card(peer)?.addresses ?? []);
+  }
+
+  #seenChanged(ids: readonly string[]): void {
+    this.#directoryChanges.tellThings(ids, this.#run.directory);
   }
 
   #ownAddresses(): string[] {

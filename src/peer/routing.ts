@@ -1,14 +1,13 @@
 /**
  * The way of an operation: to a Thing exposed here, or over the session with the peer that exposes it; one hop.
- * Relies on the sessions, the exposed Things and the membership; access is checked where the Thing is.
+ * Relies on the sessions and the exposed Things; access is checked where the Thing is, by `device-server.ts`.
  */
-import type { Activity, Role } from '../core/api-shapes.ts';
+import type { Activity } from '../core/api-shapes.ts';
 import { AlthingError, toAlthingError } from '../core/errors.ts';
 import { type PeerId, parseThingId } from '../core/ids.ts';
 import type { Session } from '../net/session.ts';
 import type {
   CallOptions,
-  Operation,
   RequestOperation,
   StreamHandle,
   StreamOperation,
@@ -31,7 +30,6 @@ export interface RoutingOptions {
   readonly reach: (peer: PeerId, options: { timeoutMs: number; signal?: AbortSignal }) => Promise<Session>;
   /** Who speaks for the Things of a peer now: itself, or whoever took its place. */
   readonly speakerOf: (peer: PeerId) => PeerId;
-  readonly roleOf: (peer: PeerId) => Role | undefined;
   readonly newCause: () => Cause;
   /** Undefined while nobody listens, so that commands cost nothing more. */
   readonly activity: () => ((activity: Omit<Activity, 'time'>) => void) | undefined;
@@ -67,21 +65,14 @@ class LocalContext implements InteractionContext {
   }
 }
 
-/** Every operation of this peer goes through here, and every operation asked of it. */
+/** Every operation of this peer goes through here. */
 export class Routing implements ThingConnector {
   readonly #options: RoutingOptions;
   readonly #streams: RemoteStreams;
-  /** What sessions call: the same Things, after the access check. */
-  readonly server: ThingServer;
 
   constructor(options: RoutingOptions) {
     this.#options = options;
     this.#streams = new RemoteStreams((owner) => options.session(options.speakerOf(owner)));
-    this.server = {
-      request: (call, context) => this.#serve(call, context, (thing) => thing.request(call, context)),
-      stream: (call, sink, context, after) =>
-        this.#serve(call, context, (thing) => thing.stream(call, sink, context, after)),
-    };
   }
 
   async request(call: ThingCall<RequestOperation>, options: CallOptions = {}): Promise<unknown> {
@@ -176,17 +167,6 @@ export class Routing implements ThingConnector {
       if (toAlthingError(error).code !== 'peer-offline') throw error;
       throw new AlthingError('peer-offline', `The device of ${thing} cannot be reached at the moment.`);
     }
-  }
-
-  async #serve<T>(
-    call: ThingCall<Operation>,
-    context: InteractionContext,
-    run: (thing: ThingServer) => Promise<T>,
-  ): Promise<T> {
-    const role = this.#options.roleOf(context.peer);
-    if (role !== 'admin' && role !== 'member')
-      throw new AlthingError('forbidden', `${context.peer} may not use ${call.thing}: nothing grants it.`);
-    return run(this.#local(call));
   }
 }
 

@@ -11,12 +11,14 @@ import type {
   PeerInfo,
   Scope,
   SelfInfo,
+  ShareEntry,
   ThingInfo,
   TokenInfo,
 } from '../core/api-shapes.ts';
 import { AlthingError } from '../core/errors.ts';
 import type { LeaveInfo } from '../core/governance-shapes.ts';
 import { type PeerId, peerIdOf, thingIdOf } from '../core/ids.ts';
+import type { PassesApi } from '../peer/passes.ts';
 import type { DirectoryChange, PeerApi } from '../peer/peer-api.ts';
 import type {
   CallOptions,
@@ -109,6 +111,23 @@ export class FakePeer implements PeerApi {
   readonly #fades = new Map<string, ActionStatus>();
   readonly #directoryListeners = new Set<(change: DirectoryChange) => void>();
   readonly #activityListeners = new Set<(activity: Activity) => void>();
+  readonly shared: ShareEntry[] = [];
+  readonly passes: PassesApi = {
+    share: async ({ things, operations = ['read'], affordances = null, uses = 1 }) => {
+      const entry = {
+        id: fakePeerId,
+        things,
+        operations,
+        affordances,
+        uses,
+        expires: '2027-01-01T00:00:00.000Z',
+        ended: false,
+      };
+      this.shared.push(entry);
+      return { ...entry, ticket: 'althing:pass' };
+    },
+    shares: () => this.shared,
+  };
   #wordsShown = false;
   #causes = 0;
 

@@ -5,7 +5,7 @@
 import { AlthingError } from '../core/errors.ts';
 import { type PeerId, peerIdOf, publicKeyOf } from '../core/ids.ts';
 import { silentLogger } from '../core/logger.ts';
-import type { Gatekeeper } from '../net/handshake.ts';
+import { answerDoor, type Gatekeeper, greet } from '../net/handshake.ts';
 import type { Session } from '../net/session.ts';
 import { Supervisor, type SupervisorOptions } from '../net/supervisor.ts';
 import { type MemoryChannel, memoryChannelPair } from './memory-channel.ts';
@@ -37,14 +37,15 @@ export class NetPeer {
       fabric: new Uint8Array(32),
       proof: () => [],
       check,
-      belongs: (peer) => !this.gone.has(peer),
       farewell: () => [],
       dismissed: () => {},
       admit: async () => [],
     };
     this.supervisor = new Supervisor({
       self: id,
-      gate: this.gate,
+      greet: (frames) => greet(frames, this.gate),
+      answer: (frames) => answerDoor(frames, this.gate),
+      belongs: (peer) => !this.gone.has(peer),
       dial: async ({ port }) => net.connect(this, port),
       host: {
         serverFor: () => ({ ...noServer, request: async ({ input }) => [id, input] }),

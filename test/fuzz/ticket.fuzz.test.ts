@@ -4,7 +4,7 @@ import { base64urlnopad } from '@scure/base';
 import { concat } from '../../src/core/bytes.ts';
 import { encode } from '../../src/core/codec.ts';
 import { AlthingError } from '../../src/core/errors.ts';
-import { decodeTicket, encodeTicket } from '../../src/fabric/ticket.ts';
+import { decodeTicket, encodeTicket, type Ticket } from '../../src/fabric/ticket.ts';
 import { openTicket } from '../../src/peer/join.ts';
 import { signRecord } from '../../src/replica/record.ts';
 import { nodeCrypto } from '../../src/store/node-crypto.ts';
@@ -35,9 +35,10 @@ const invite = signRecord(
 );
 const seed = new Uint8Array(32).fill(2);
 new DataView(seed.buffer).setUint32(0, 1);
-const ticket = {
+const ticket: Ticket = {
+  kind: 'invite',
   genesis: labFabric.bytes,
-  invite,
+  permit: invite,
   proof: [],
   seed,
   peers: [{ key: founder.publicKey, addresses: ['192.168.1.20:7421', '[fe80::1]:7421'] }],

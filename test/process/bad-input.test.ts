@@ -64,7 +64,7 @@ test('tickets: forged, cut short, of a tampered invite, or none at all', async (
   const { ticket } = await clientOf(hall).invite({});
   const parts = decodeTicket(ticket, nodeCrypto);
   const seed = nodeCrypto.randomBytes(32);
-  const flipped = parts.invite.slice();
+  const flipped = parts.permit.slice();
   flipped[flipped.length - 1]! ^= 1;
   const forgeries = [
     ticket.slice(0, -10),
@@ -72,7 +72,7 @@ test('tickets: forged, cut short, of a tampered invite, or none at all', async (
     'althing:',
     'https://example.org/',
     encodeTicket({ ...parts, seed }, nodeCrypto),
-    encodeTicket({ ...parts, invite: flipped }, nodeCrypto),
+    encodeTicket({ ...parts, permit: flipped }, nodeCrypto),
     encodeTicket({ ...parts, genesis: parts.genesis.slice(1) }, nodeCrypto),
   ];
   const attic = await lab.startPeer({ name: 'attic' });

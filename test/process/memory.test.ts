@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { peerIdOf } from '../../src/core/ids.ts';
 import { silentLogger } from '../../src/core/logger.ts';
-import type { Gatekeeper } from '../../src/net/handshake.ts';
+import { answerDoor, type Gatekeeper, greet } from '../../src/net/handshake.ts';
 import { Supervisor } from '../../src/net/supervisor.ts';
 import { createTlsContext, dialTls, listenTls } from '../../src/net/tls-channel.ts';
 import { tlsIdentityOf } from '../../src/store/certificate.ts';
@@ -118,7 +118,6 @@ test('reconnects leave nothing behind, on neither side', async (t) => {
     fabric: new Uint8Array(32),
     proof: () => [],
     check: () => {},
-    belongs: () => true,
     farewell: () => [],
     dismissed: () => {},
     admit: async () => [],
@@ -130,7 +129,9 @@ test('reconnects leave nothing behind, on neither side', async (t) => {
     return new Supervisor({
       self: idOf(seed),
       dial: (to, how) => dialTls(to, context, how),
-      gate,
+      greet: (frames) => greet(frames, gate),
+      answer: (frames) => answerDoor(frames, gate),
+      belongs: () => true,
       host: { serverFor: () => noServer, sync: async () => {} },
       endpointsOf: () => (endpoint ? [endpoint] : []),
       random: Math.random,

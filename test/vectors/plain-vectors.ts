@@ -7,7 +7,7 @@ import { decode, encode } from '../../src/core/codec.ts';
 import { signedBytes } from '../../src/core/crypto.ts';
 import { peerIdOf, thingIdOf } from '../../src/core/ids.ts';
 import { joinProofBytes } from '../../src/fabric/control.ts';
-import { encodeTicket } from '../../src/fabric/ticket.ts';
+import { encodeTicket, type Ticket } from '../../src/fabric/ticket.ts';
 import { type SignedRecord, signRecord } from '../../src/replica/record.ts';
 import { nodeCrypto } from '../../src/store/node-crypto.ts';
 import { foundedMs, inviteSigner, labFabric, peerSigner } from '../../src/testing/control-lab.ts';
@@ -114,9 +114,10 @@ export const ticketVectors = () => {
   const founder = new Author(labFabric, 0);
   const invite = inviteSigner(1).publicKey;
   const value = { type: 'invite', invite, role: 'member', uses: 3, expires: foundedMs + 86_400_000 };
-  const ticket = {
+  const ticket: Ticket = {
+    kind: 'invite',
     genesis: labFabric.bytes,
-    invite: founder.sign('member', peerIdOf(invite), value).raw,
+    permit: founder.sign('member', peerIdOf(invite), value).raw,
     proof: [],
     seed: seedOf(2, 1),
     peers: [{ key: founder.key, addresses: ['192.0.2.1:7421', '[2001:db8::1]:7421'] }],

@@ -1,0 +1,95 @@
+/**
+ * Where strangers present guest passes: each is verified offline, and bound for good to the first keys that show it.
+ * Relies on the authority for who may issue and on the local notes for who came; nothing is written into the records.
+ */
+import { toHex } from '../core/bytes.ts';
+import type { Crypto } from '../core/crypto.ts';
+import { AlthingError } from '../core/errors.ts';
+import { type PeerId, publicKeyOf } from '../core/ids.ts';
+import type { Authority } from '../fabric/authority.ts';
+import { judgePass, openPass, type Pass, presentationBytes } from '../fabric/pass.ts';
+import type { ScopeTime } from '../fabric/scope.ts';
+import type { PassDesk, Presentation, Visitor } from '../net/handshake.ts';
+import type { LocalNotes } from '../store/local-notes.ts';
+
+const notePrefix = 'pass-holders/';
+/** Passes whose holders are remembered at most; those that have expired are forgotten. */
+const maxPasses = 1024;
+
+export interface GuestDeskOptions {
+  readonly fabric: Uint8Array;
+  readonly crypto: Crypto;
+  readonly notes: LocalNotes;
+  /** What is known of the fabric, with these raw records beside. Throws `record-invalid`. */
+  readonly authorityWith: (records: readonly Uint8Array[]) => Authority;
+  readonly isMember: (peer: PeerId) => boolean;
+  readonly time: () => ScopeTime;
+}
+
+/** The guest passes that were presented to one peer. */
+export class GuestDesk implements PassDesk {
+  readonly #options: GuestDeskOptions;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: GuestDeskOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Throws `ticket-invalid`, `proof-invalid`, `pass-ended`, `pass-expired`, `pass-used-up`, `clock-unknown`,
+   * `too-many`, and `forbidden` for members, who need none.
+   */
+  async receive(presentation: Presentation): Promise<Visitor> {
+    const { fabric, crypto, authorityWith, isMember, time } = this.#options;
+    const { presenter, proof, records } = presentation;
+    const pass = openPass(presentation.pass, fabric, crypto);
+    if (!crypto.verify(pass.key, presentationBytes(fabric, pass.key, publicKeyOf(presenter)), proof))
+      throw new AlthingError('proof-invalid', `${presenter} did not prove that it holds the guest pass.`);
+    if (isMember(presenter))
+      throw new AlthingError(
+        'forbidden',
+        `${presenter} belongs to this fabric: it needs a grant, not a pass.`,
+      );
+    const known = authorityWith([]);
+    // The issuer may have become an admin while this device was away.
+    judgePass(pass, known.admins.has(pass.issuer) ? known : authorityWith(records), time());
+    // One after the other: two strangers in one moment must not both be the first.
+    const bound = this.#turn.then(() => this.#bind(pass, presenter));
+    this.#turn = bound.catch(() => undefined);
+    await bound;
+    return { kind: 'pass', pass };
+  }
+
+  async #bind({ key, title, uses, expires }: Pass, presenter: PeerId): Promise<void> {
+    const { notes } = this.#options;
+    const note = notePrefix + toHex(key);
+    const { holders } = holdersIn(notes.get(note));
+    if (holders.includes(presenter)) return;
+    if (holders.length >= uses)
+      throw new AlthingError(
+        'pass-used-up',
+        `Others hold the guest pass "${title}": it is for ${uses} at most.`,
+      );
+    await this.#makeRoom();
+    await notes.set(note, [expires, [...holders, presenter]]);
+  }
+
+  async #makeRoom(): Promise<void> {
+    const { notes, time } = this.#options;
+    const all = notes.list(notePrefix);
+    if (all.size < maxPasses) return;
+    const now = time();
+    const over = [...all].filter(([, value]) => now.known && holdersIn(value).expires <= now.ms);
+    if (over.length === 0)
+      throw new AlthingError('too-many', `This device remembers the holders of ${maxPasses} passes already.`);
+    await notes.commit(over.map(([key]) => [key, null]));
+  }
+}
+
+const holdersIn = (note: unknown): { expires: number; holders: readonly PeerId[] } => {
+  const [expires, holders] = Array.isArray(note) ? note : [];
+  return {
+    expires: typeof expires === 'number' ? expires : 0,
+    holders: Array.isArray(holders) ? holders.filter((one) => typeof one === 'string') : [],
+  };
+};

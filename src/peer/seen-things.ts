@@ -1,0 +1,276 @@
+/**
+ * The Things that other devices let this peer see where it holds no records of them: as a guest, or by a guest pass.
+ * Relies on their directories, asked over sessions; what was seen last is kept in the local notes, for while they are away.
+ */
+import { toAlthingError } from '../core/errors.ts';
+import { type PeerId, parseThingId, peerIdOf } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Session } from '../net/session.ts';
+import type { LocalNotes } from '../store/local-notes.ts';
+import type { StreamHandle } from '../thing/operations.ts';
+import type { ThingDescription } from '../thing/thing-description.ts';
+import { cardIn, type OtherThings, type PeerCard, tdIn } from './directory.ts';
+import { directoryIdOf } from './served-directory.ts';
+
+/** Peers whose Things are listed, Things of one of them, and the bytes of their TDs, at most. */
+const maxPeers = 64;
+const maxThings = 2000;
+const maxBytes = 4 * 1024 * 1024;
+/** A directory that could not be read is asked again after this. */
+const againMs = 2000;
+
+export interface SeenThingsOptions {
+  readonly self: PeerId;
+  readonly notes: LocalNotes;
+  /** Notes with this beginning are these Things'. */
+  readonly notePrefix: string;
+  /** Which Things may be listed at all. */
+  readonly admits: (id: string) => boolean;
+  /** The Things with these ids are new, changed or gone. */
+  readonly changed: (ids: readonly string[]) => void;
+  /** A device has named others that carry Things for this peer. */
+  readonly introduced: () => void;
+  /** Raw records that a device shows of this peer's own membership. */
+  readonly membership: (records: readonly Uint8Array[]) => void;
+  readonly logger: Logger;
+}
+
+interface Seen {
+  readonly texts: readonly string[];
+  readonly things: ReadonlyMap<string, ThingDescription>;
+}
+
+/** One session over which a directory is followed. */
+interface Followed {
+  readonly session: Session;
+  handle: StreamHandle | undefined;
+  timer: NodeJS.Timeout | undefined;
+  isReading: boolean;
+  /** It has changed since reading began. */
+  isStale: boolean;
+}
+
+/** What other devices showed. */
+export class SeenThings implements OtherThings {
+  readonly #options: SeenThingsOptions;
+  readonly #seen = new Map<PeerId, Seen>();
+  readonly #cards = new Map<PeerId, PeerCard>();
+  readonly #followed = new Map<Session, Followed>();
+  #waiting: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: SeenThingsOptions) {
+    this.#options = options;
+    for (const [key, value] of options.notes.list(options.notePrefix)) this.#recall(key, value);
+  }
+
+  *tds(): Iterable<ThingDescription> {
+    for (const { things } of this.#seen.values()) yield* things.values();
+  }
+
+  byId(id: string): ThingDescription | undefined {
+    const owner = parseThingId(id)?.peer;
+    return owner === undefined ? undefined : this.#seen.get(owner)?.things.get(id);
+  }
+
+  card(peer: PeerId): PeerCard | undefined {
+    return this.#cards.get(peer);
+  }
+
+  /** Peers that were met or named by those that were. */
+  peers(): Iterable<PeerId> {
+    return this.#cards.keys();
+  }
+
+  /** A session has begun: what the other device shows is read, and read again whenever it changes. */
+  async follow(session: Session): Promise<void> {
+    if (this.#followed.has(session)) return;
+    const followed: Followed = {
+      session,
+      handle: undefined,
+      timer: undefined,
+      isReading: false,
+      isStale: false,
+    };
+    this.#followed.set(session, followed);
+    await this.#open(followed);
+  }
+
+  /** The session has ended. */
+  unfollow(session: Session): void {
+    const followed = this.#followed.get(session);
+    if (!followed) return;
+    clearTimeout(followed.timer);
+    followed.handle?.stop();
+    this.#followed.delete(session);
+  }
+
+  /** Resolves to true when a directory has been read next, to false after `timeoutMs`. */
+  firstRead(timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), timeoutMs);
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
+  }
+
+  /** What this device showed is no longer to be listed. */
+  async forget(peer: PeerId): Promise<void> {
+    const ids = [...(this.#seen.get(peer)?.things.keys() ?? [])];
+    this.#seen.delete(peer);
+    this.#cards.delete(peer);
+    if (ids.length > 0) this.#options.changed(ids);
+    await this.#options.notes.set(this.#options.notePrefix + peer, null);
+  }
+
+  /** Nothing is followed or listed any more. */
+  async forgetAll(): Promise<void> {
+    for (const session of [...this.#followed.keys()]) this.unfollow(session);
+    for (const peer of [...this.#cards.keys()]) await this.forget(peer);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const session of [...this.#followed.keys()]) this.unfollow(session);
+  }
+
+  async #open(followed: Followed): Promise<void> {
+    const { session } = followed;
+    try {
+      followed.handle = await session.stream(
+        { thing: directoryIdOf(session.peer), op: 'observeproperty', name: 'things' },
+        { next: () => void this.#read(followed), error: () => this.#later(followed) },
+      );
+      await this.#read(followed);
+    } catch (error) {
+      this.#options.logger.debug(
+        { peer: session.peer, code: toAlthingError(error).code },
+        'A directory could not be followed.',
+      );
+      this.#later(followed);
+    }
+  }
+
+  #later(followed: Followed): void {
+    if (this.#closed || !followed.session.usable || this.#followed.get(followed.session) !== followed) return;
+    clearTimeout(followed.timer);
+    followed.timer = setTimeout(() => void this.#open(followed), againMs);
+  }
+
+  async #read(followed: Followed): Promise<void> {
+    followed.isStale = true;
+    if (followed.isReading) return;
+    followed.isReading = true;
+    try {
+      while (followed.isStale && followed.session.usable) {
+        followed.isStale = false;
+        await this.#readOnce(followed.session);
+      }
+      for (const done of this.#waiting.splice(0)) done();
+    } catch (error) {
+      this.#options.logger.debug(
+        { peer: followed.session.peer, err: error },
+        'A directory could not be read.',
+      );
+      this.#later(followed);
+    } finally {
+      followed.isReading = false;
+    }
+  }
+
+  async #readOnce(session: Session): Promise<void> {
+    const membership = await this.#ask(session, 'membership');
+    if (Array.isArray(membership) && membership.length > 0)
+      this.#options.membership(membership.filter((raw) => raw instanceof Uint8Array));
+    const peers = await this.#ask(session, 'peers');
+    const texts: string[] = [];
+    let bytes = 0;
+    for (let after: string | null = ''; after !== null; ) {
+      const page = (await this.#ask(session, 'things', after)) as { things?: unknown; next?: unknown } | null;
+      const things: unknown[] = Array.isArray(page?.things) ? page.things : [];
+      for (const text of things) {
+        if (typeof text !== 'string' || texts.length >= maxThings || bytes + text.length > maxBytes) continue;
+        texts.push(text);
+        bytes += text.length;
+      }
+      const next: unknown = page?.next;
+      // Ids only grow from page to page: a device that turns in circles is not followed.
+      after = typeof next === 'string' && next > after && texts.length < maxThings ? next : null;
+    }
+    if (this.#closed) return;
+    this.#meet(session.peer, peers);
+    await this.#take(session.peer, texts);
+  }
+
+  #ask(session: Session, name: string, after?: string): Promise<unknown> {
+    return session.request({
+      thing: directoryIdOf(session.peer),
+      op: 'readproperty',
+      name,
+      ...(after && { uriVariables: { after } }),
+    });
+  }
+
+  #meet(from: PeerId, peers: unknown): void {
+    let isNew = false;
+    for (const one of Array.isArray(peers) ? peers : []) {
+      const [key, name, addresses] = Array.isArray(one) ? one : [];
+      if (!(key instanceof Uint8Array) || key.length !== 32) continue;
+      const peer = peerIdOf(key);
+      const card = cardIn({ name, addresses });
+      if (!card || peer === this.#options.self) continue;
+      const known = this.#cards.has(peer);
+      // What others say of a peer counts until it has spoken itself.
+      if (peer !== from && known) continue;
+      if (!known && this.#cards.size >= maxPeers) continue;
+      this.#cards.set(peer, card);
+      isNew ||= !known;
+      if (peer !== from) void this.#keep(peer);
+    }
+    if (isNew) this.#options.introduced();
+  }
+
+  async #take(peer: PeerId, texts: readonly string[]): Promise<void> {
+    const before = this.#seen.get(peer)?.things ?? new Map<string, ThingDescription>();
+    const seen = seenIn(peer, texts, this.#options.admits);
+    const changed = [...new Set([...before.keys(), ...seen.things.keys()])].filter(
+      (id) => JSON.stringify(before.get(id)) !== JSON.stringify(seen.things.get(id)),
+    );
+    this.#seen.set(peer, seen);
+    if (changed.length > 0) this.#options.changed(changed);
+    await this.#keep(peer);
+  }
+
+  async #keep(peer: PeerId): Promise<void> {
+    const { notes, notePrefix, logger } = this.#options;
+    const card = this.#cards.get(peer);
+    const note = [card?.name ?? '', card?.addresses ?? [], this.#seen.get(peer)?.texts ?? []];
+    try {
+      if (JSON.stringify(notes.get(notePrefix + peer)) !== JSON.stringify(note))
+        await notes.set(notePrefix + peer, note);
+    } catch (error) {
+      // It is only needed while that device is away.
+      logger.warn({ err: error, peer }, 'What a device shows could not be kept.');
+    }
+  }
+
+  #recall(key: string, value: unknown): void {
+    const peer = key.slice(this.#options.notePrefix.length);
+    const [name, addresses, texts] = Array.isArray(value) ? value : [];
+    const card = cardIn({ name, addresses });
+    if (card) this.#cards.set(peer, card);
+    if (Array.isArray(texts)) this.#seen.set(peer, seenIn(peer, texts, this.#options.admits));
+  }
+}
+
+/** A device speaks for its own Things only. */
+const seenIn = (peer: PeerId, texts: readonly string[], admits: (id: string) => boolean): Seen => {
+  const things = new Map<string, ThingDescription>();
+  for (const text of texts) {
+    const td = tdIn(text);
+    if (td && parseThingId(td.id)?.peer === peer && admits(td.id)) things.set(td.id, td);
+  }
+  return { texts, things };
+};
