@@ -7,6 +7,7 @@ import { peerIdOf } from '../src/core/ids.ts';
 import type { FraudCuts } from '../src/fabric/authority.ts';
 import { decodeFabric } from '../src/fabric/genesis.ts';
 import { decodeTicket } from '../src/fabric/ticket.ts';
+import { openProof } from '../src/replica/fraud-proofs.ts';
 import type { IncomingRange } from '../src/replica/incoming-range.ts';
 import { openRecord, type Position } from '../src/replica/record.ts';
 import { nodeCrypto } from '../src/store/node-crypto.ts';
@@ -109,6 +110,18 @@ test('a replica that is sent those ranges holds and reads what the file says', a
   }>('merges.json');
   for (const { name, held, sent, ...result } of cases)
     assert.deepEqual(toJson(await merged(held, sent)), toJson(result), name);
+});
+
+test('two records prove a fraud where the file says so, and nothing else does', async () => {
+  const { fabric, pairs } = await contentOf<{
+    fabric: Uint8Array;
+    pairs: { name: string; proves: boolean; records: Uint8Array[] }[];
+  }>('frauds.json');
+  for (const { name, proves, records } of pairs) {
+    const open = () => openProof(records, fabric, nodeCrypto);
+    if (proves) assert.equal(open().records.length, 2, name);
+    else assert.throws(open, { code: 'record-invalid' }, name);
+  }
 });
 
 test('byte strings come back out of the form that the files have', () => {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { toJson } from './json-form.ts';
 import { controlVectors, membershipVectors } from './membership-vectors.ts';
 import { mergeVectors } from './merge-vectors.ts';
-import { keyVectors, recordVectors, ticketVectors } from './plain-vectors.ts';
+import { fraudVectors, keyVectors, recordVectors, ticketVectors } from './plain-vectors.ts';
 
 /** The text of each file, by its name. */
 export const vectorFiles = async (): Promise<ReadonlyMap<string, string>> => {
@@ -17,6 +17,7 @@ export const vectorFiles = async (): Promise<ReadonlyMap<string, string>> => {
     'tickets.json': ticketVectors(),
     'control.json': controlVectors(),
     'membership.json': membershipVectors(),
+    'frauds.json': fraudVectors(),
     'merges.json': await mergeVectors(),
   };
   return new Map(

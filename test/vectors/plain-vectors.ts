@@ -136,3 +136,23 @@ export const ticketVectors = () => {
     ],
   };
 };
+
+/** Pairs of records, and whether they prove that their author contradicted itself. */
+export const fraudVectors = () => {
+  const [author, other] = [new Author(labFabric, 1), new Author(labFabric, 2)];
+  const data = author.sign('value', 'k', 1);
+  const next = author.sign('value', 'k', 2);
+  const control = author.sign('member', 'x', { type: 'of-a-later-version' });
+  const pairs: readonly (readonly [string, boolean, SignedRecord, SignedRecord])[] = [
+    ['two values for one position', true, data, author.contradict(data, 'another')],
+    ['of control', true, control, author.contradict(control, { type: 'something-else', prev: null })],
+    ['one record twice', false, data, data],
+    ['two positions', false, data, next],
+    ['two authors', false, data, other.sign('value', 'k', 3)],
+    ['two streams', false, data, control],
+  ];
+  return {
+    fabric: labFabric.id,
+    pairs: pairs.map(([name, proves, a, b]) => ({ name, proves, records: [a.raw, b.raw] })),
+  };
+};
