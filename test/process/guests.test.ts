@@ -138,3 +138,28 @@ test('what was shared is listed where it was, and only an admin shares', async (
   const strange = clientOf(hall).share({ things: ['lamp'], affordances: ['nothing'] });
   assert.equal(await codeOf(strange), 'affordance-unknown');
 });
+
+test('a guest sees and uses its grant and nothing else, and ending a pass or a grant is felt at once', async () => {
+  const guest = await lab.startPeer({ name: 'guest' });
+  const client = clientOf(guest);
+  await client.join((await clientOf(hall).invite({ role: 'guest' })).ticket);
+  assert.deepEqual(await titles(guest), []);
+  const admin = clientOf(hall);
+  const grant = await admin.governance.grant({ subject: guest.id, things: ['lamp'], operations: ['read'] });
+  await waitFor(async () => (await titles(guest)).join() === 'Lamp', { what: 'the lamp to be seen' });
+  const td = await client.thingDescription(lamp);
+  assert.deepEqual([td.properties?.on?.readOnly, td.actions], [true, undefined]);
+  assert.equal(await codeOf(client.readProperty(lamp, 'on')), 'none');
+  assert.equal(await codeOf(client.readProperty(heater, 'on')), 'thing-unknown');
+  const { ended } = await observe(guest, lamp);
+  await admin.governance.revoke(grant.id);
+  assert.equal(await ended, 'forbidden');
+  await waitFor(async () => (await titles(guest)).length === 0, { what: 'the lamp to be gone' });
+
+  const stranger = await lab.startPeer({ name: 'passer-by' });
+  const pass = await admin.share({ things: ['lamp'] });
+  await clientOf(stranger).join(pass.ticket);
+  await admin.governance.revoke(pass.id);
+  await waitFor(async () => (await titles(stranger)).length === 0, { what: 'the shared lamp to be gone' });
+  assert.equal(await codeOf(clientOf(stranger).join(pass.ticket)), 'pass-ended');
+});
