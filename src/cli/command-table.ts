@@ -116,6 +116,13 @@ export const commands: readonly CommandSpec[] = [
   },
   ...governanceCommands,
   {
+    name: 'doctor',
+    args: [],
+    summary: 'say what is wrong with this peer, and what to do',
+    options: [],
+    load: () => import('./doctor.ts'),
+  },
+  {
     name: 'things',
     args: [['[query]', 'text found in id, title or type']],
     summary: 'list the Things of the fabric',

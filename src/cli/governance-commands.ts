@@ -105,6 +105,7 @@ export const governanceCommands: readonly CommandSpec[] = [
         summary: 'an admin that is put out of the fabric (repeatable)',
         many: true,
       },
+      before,
     ],
     load: () => import('./recover.ts'),
   },

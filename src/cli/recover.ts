@@ -7,13 +7,15 @@ import { text as readAll } from 'node:stream/consumers';
 import type { CommandCall, RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { runningOr, withOwnPeer } from './own-peer.ts';
+import { parseTime } from './time.ts';
 
 export const run: RunCommand = async (call) => {
-  const { keep, revoke } = call.options;
+  const { keep, revoke, before } = call.options;
   const request = {
     words: await wordsFor(call),
     ...(keep && { keep: [...keep] }),
     ...(revoke && { revoke: [...revoke] }),
+    ...(before !== undefined && { before: parseTime(before, '--before') }),
   };
   let runs = true;
   const info = await runningOr(

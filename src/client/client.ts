@@ -4,6 +4,7 @@
  */
 import type {
   Activity,
+  DoctorReport,
   InviteInfo,
   InviteRequest,
   JoinInfo,
@@ -226,6 +227,11 @@ export class GatewayClient {
   /** Makes the peer write all that it has stored into a file in its home; resolves with its path. Remove it. */
   async snapshot(options?: RequestOptions): Promise<string> {
     return ((await this.#send('POST', '/snapshots', undefined, options)) as { path: string }).path;
+  }
+
+  /** What is wrong with the peer and what to do. */
+  doctor(options?: RequestOptions): Promise<DoctorReport> {
+    return this.#get('/doctor', {}, options);
   }
 
   /** The recovery words, once. Throws `recovery-shown`. */

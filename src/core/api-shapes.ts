@@ -152,6 +152,25 @@ export interface Activity {
   message?: string;
 }
 
+/** One thing that `althing doctor` looked at. */
+export interface Finding {
+  /** What was looked at: `membership`, `clock`, `disk`, `keys`, `network`, `members`, `admins`, `trust`. */
+  check: string;
+  level: 'problem' | 'warning' | 'ok';
+  message: string;
+  /** What to do; null where nothing is to be done. */
+  advice: string | null;
+  /** The member that it is about. */
+  peer?: PeerId;
+}
+
+/** `GET /doctor`. */
+export interface DoctorReport {
+  /** Whether no finding is a problem. */
+  healthy: boolean;
+  findings: Finding[];
+}
+
 /** RFC 9457 problem details as the gateway writes them. */
 export interface Problem {
   type: string;

@@ -131,6 +131,7 @@ export const errorTable = {
   'config-invalid': kind(500, 6, false, 'Mend or delete config.yaml.'),
   'port-in-use': kind(500, 6, false, 'Stop what uses the port, or pass another: --listen HOST:PORT.'),
   'listen-failed': kind(500, 6, false, 'Check the address: it must belong to this machine.'),
+  unhealthy: kind(500, 6, true, 'Do what each finding advises, and ask again: althing doctor.'),
   'recovery-shown': kind(410, 6, false, 'The words were shown once and are no longer stored.'),
   'node-too-old': kind(500, 6, false, 'Install Node 24.12 or newer.'),
   internal: kind(500, 70, false, 'This is a bug in Althing: please report it with the log.'),

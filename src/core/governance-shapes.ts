@@ -163,6 +163,8 @@ export interface RecoverRequest {
   keep?: string[];
   /** Present admins, by name or id, that are put out of the fabric altogether. */
   revoke?: string[];
+  /** RFC 3339; nothing that the removed admins said from then on stands. */
+  before?: string;
 }
 
 /** `POST /recover`. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeCrypto } from '../store/node-crypto.ts';
 import {
+  admissionRecord,
   approvalRecord,
   controlRecord,
   inviteRecord,
@@ -177,46 +178,21 @@ test('an admin who leaves is none any more, and the others need one voice less',
   assert.deepEqual(adminsOf(compute(proposalRecord(0, two), leave, proposalRecord(0, next))), ids(0, 2));
 });
 
-test('an admin who leaves, or whose key is used to say so after he was removed, undoes no set that he was for', () => {
-  const leave = revocationRecord(0, 0, { atMs: 99 });
-  assert.deepEqual(adminsOf(compute(proposalRecord(0, two), leave)), ids(1));
-  assert.deepEqual(adminsOf(compute(...threeAdmins, leave)), ids(1, 2));
-  const without: SetTerms = {
-    previous: setIdOf(three),
-    admins: [1, 2],
-    removed: [{ peer: 0, head: threeAdmins[1]!, out: true }],
-  };
-  const removed = [...threeAdmins, proposalRecord(1, without), approvalRecord(2, without)];
-  assert.deepEqual(adminsOf(compute(...removed, leave)), ids(1, 2));
-});
-
-test('what the majority agreed to stands when they have left, whatever the one whom it removed was for', () => {
-  const without: SetTerms = { previous: setIdOf(three), admins: [0, 1, 3] };
-  const thief: SetTerms = { previous: setIdOf(three), admins: [2, 4] };
-  const authority = compute(
-    ...threeAdmins,
-    proposalRecord(0, without),
-    approvalRecord(1, without),
-    proposalRecord(2, thief),
-    revocationRecord(0, 0),
-    revocationRecord(1, 1),
-  );
-  assert.deepEqual(adminsOf(authority), ids(3));
-});
-
-test('a set that stands since the others have left is shown with their leaving', () => {
-  const next: SetTerms = { previous: setIdOf(two), admins: [0, 2] };
-  const authority = compute(proposalRecord(0, two), revocationRecord(1, 1), proposalRecord(0, next));
-  const { proof } = authority.members.get(peerId(2))!;
-  assert.deepEqual(adminsOf(compute(...(proof as ControlRecord[]))), ids(0, 2));
-});
-
 test('records of a proven equivocator count up to the lowest proven position', () => {
+  const base = [inviteRecord(0, 1, { uses: 9 }), memberRecord(0, 1)];
+  const early = admissionRecord(1, 1, 2, { atMs: 3 });
+  const late = admissionRecord(1, 1, 3, { atMs: 50 });
+  const membersWith = (cut: { epoch: number; seq: number } | null) =>
+    computeAuthority(labFabric, [...base, early, late], nodeCrypto, new Map([[peerId(1), cut]])).members;
+  const cut = membersWith({ epoch: 1, seq: late.seq });
+  assert.ok(cut.has(peerId(2)) && !cut.has(peerId(3)));
+  assert.equal(membersWith(null).has(peerId(3)), true);
+});
+
+test('a thief with an admin’s key undoes nothing of what that admin had said by signing it once more', () => {
   const early = inviteRecord(0, 1, { atMs: 1 });
-  const late = inviteRecord(0, 2, { atMs: 50 });
-  const cut = new Map([[peerId(0), { epoch: 1, seq: late.seq }]]);
-  const authority = computeAuthority(labFabric, [early, late], nodeCrypto, cut);
+  const cut = new Map([[peerId(0), { epoch: 1, seq: 1 }]]);
+  const authority = computeAuthority(labFabric, [early, memberRecord(0, 4)], nodeCrypto, cut);
   assert.equal(authority.invites.size, 1);
-  const none = computeAuthority(labFabric, [early, late], nodeCrypto, new Map([[peerId(0), null]]));
-  assert.equal(none.invites.size, 2);
+  assert.ok(authority.members.has(peerId(4)));
 });

@@ -20,7 +20,11 @@ import type { Fabric } from './genesis.ts';
 import { computeMembers, type Member, type StandingInvite } from './members.ts';
 import { computePermissions, type StandingGrant } from './permissions.ts';
 
-/** From where on the control records of an author who signed two for one position are void; null: none of them is. */
+/**
+ * From where on the control records of an author who signed two for one position are void; null: none of them is. Of one
+ * who ever was an admin none is, or a thief with his key could undo all that he had said: both records count, and the
+ * other admins cut them off.
+ */
 export type FraudCuts = ReadonlyMap<PeerId, { readonly epoch: number; readonly seq: number } | null>;
 
 /** The fabric's membership as a set of control records says it. */
@@ -39,7 +43,10 @@ export interface Authority extends Succession {
   readonly grants: readonly StandingGrant[];
   /** What admins said of Things by id: whether each is for admins and grants only. */
   readonly restrictions: ReadonlyMap<string, boolean>;
-  /** Whose control records are to be held: members, those who once were admins, and those who left by their own word. */
+  /**
+   * Whose control records are to be held: members, those who once were admins, and those who are gone, for the words may
+   * come from a device that a thief put out.
+   */
   readonly controlAuthors: ReadonlySet<PeerId>;
 }
 
@@ -56,10 +63,11 @@ export const computeAuthority = (
   frauds: FraudCuts = noFrauds,
 ): Authority => {
   const byHash = new Map<string, ControlRecord>();
-  for (const record of records) if (!isVoid(record, frauds)) byHash.set(record.hash, record);
-  const all = [...byHash.values()].sort(recordOrder);
+  for (const record of records) byHash.set(record.hash, record);
+  const held = [...byHash.values()].sort(recordOrder);
 
-  const admins = computeAdmins(fabric, all, byHash, leavers(all), crypto);
+  const admins = computeAdmins(fabric, held, byHash, leavers(held), crypto);
+  const all = held.filter((record) => admins.ever.has(record.authorId) || !isVoid(record, frauds));
   const spoken = all.filter(admins.speaks);
   const replacedBy = replacements(spoken, admins);
   const gone = goneOf(all, spoken, admins, replacedBy);
@@ -83,14 +91,10 @@ export const computeAuthority = (
     unconfirmed,
     grants,
     restrictions,
-    controlAuthors: new Set([...members.keys(), ...admins.ever, ...leaversOf(gone)]),
+    controlAuthors: new Set([...members.keys(), ...admins.ever, ...gone.keys()]),
     ...successionOf(replacedBy),
   };
 };
-
-/** That they left is their own word, which nobody else can pass on. */
-const leaversOf = (gone: ReadonlyMap<PeerId, Gone>): PeerId[] =>
-  [...gone].filter(([, { how }]) => how === 'left').map(([peer]) => peer);
 
 const isVoid = ({ authorId, epoch, seq }: ControlRecord, frauds: FraudCuts): boolean => {
   const cut = frauds.get(authorId);

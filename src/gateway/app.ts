@@ -55,7 +55,7 @@ const createApp = (gateway: Gateway, listeningHost: string | undefined): Hono<Ga
       checkHost(host, listeningHost ?? '');
       c.set(
         'scope',
-        await scopeOfToken(c.req.header('authorization'), (token) => gateway.peer.checkToken(token)),
+        scopeOfToken(c.req.header('authorization'), (token) => gateway.peer.tokens.check(token)),
       );
     }
     await next();

@@ -25,14 +25,14 @@ export const requireScope = (held: Scope, needed: Scope): void => {
  * The scope of a bearer token (RFC 6750, section 2.1). Throws `unauthorized` without a known one.
  * @param authorization the Authorization header's value
  */
-export const scopeOfToken = async (
+export const scopeOfToken = (
   authorization: string | undefined,
-  checkToken: (token: string) => Promise<Scope | undefined>,
-): Promise<Scope> => {
+  checkToken: (token: string) => Scope | undefined,
+): Scope => {
   if (authorization === undefined)
     throw new AlthingError('unauthorized', 'The gateway answers over TCP only to a bearer token.');
   const token = /^Bearer +([^\s]+)$/i.exec(authorization)?.[1];
-  const scope = token && token.length <= longestToken ? await checkToken(token) : undefined;
+  const scope = token && token.length <= longestToken ? checkToken(token) : undefined;
   if (scope === undefined)
     throw new AlthingError('unauthorized', 'The token is unknown or was revoked: make another one.');
   return scope;

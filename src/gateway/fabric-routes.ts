@@ -76,11 +76,11 @@ export const fabricRoutes = (gateway: Gateway): Route[] => {
 
   const createToken = async (c: GatewayContext): Promise<Response> => {
     const { scope } = await readObject(c, tokenBody);
-    return json(await peer.createToken(scope), 201);
+    return json(await peer.tokens.create(scope), 201);
   };
 
   const revokeToken = async (c: GatewayContext): Promise<Response> => {
-    await peer.revokeToken(c.req.param('id') ?? '');
+    await peer.tokens.revoke(c.req.param('id') ?? '');
     return new Response(null, { status: 204 });
   };
 
@@ -115,11 +115,12 @@ export const fabricRoutes = (gateway: Gateway): Route[] => {
     { method: 'get', path: '/shares', scope: 'manage', handle: () => json(peer.passes.shares()) },
     { method: 'post', path: '/shares', scope: 'manage', handle: share },
     { method: 'post', path: '/join', scope: 'manage', handle: join },
-    { method: 'get', path: '/tokens', scope: 'manage', handle: async () => json(await peer.tokens()) },
+    { method: 'get', path: '/tokens', scope: 'manage', handle: () => json(peer.tokens.list()) },
     { method: 'post', path: '/tokens', scope: 'manage', handle: createToken },
     { method: 'delete', path: '/tokens/:id', scope: 'manage', handle: revokeToken },
     { method: 'post', path: '/recovery', scope: 'manage', handle: recovery },
     { method: 'post', path: '/snapshots', scope: 'manage', handle: snapshot },
+    { method: 'get', path: '/doctor', scope: 'read', handle: async () => json(await peer.doctor()) },
     { method: 'get', path: '/activity', scope: 'read', handle: activity },
     { method: 'get', path: '/openapi.json', scope: 'read', handle: openapi },
   ];

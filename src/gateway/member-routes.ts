@@ -48,6 +48,7 @@ const recoverBody = strictObject({
   words: pipe(string(), nonEmpty(), maxLength(1024)),
   keep: optional(names),
   revoke: optional(names),
+  before,
 });
 const leaveBody = strictObject({ confirm: optional(boolean(), false) });
 

@@ -98,7 +98,9 @@ export const memberPaths: Json = {
       'Make this peer an admin by the 24 words',
       ok('The admins', object({ admins: texts, removed: texts, revoked: texts })),
       {
-        requestBody: body(object({ words: text, keep: texts, revoke: texts }, ['keep', 'revoke'])),
+        requestBody: body(
+          object({ words: text, keep: texts, revoke: texts, before: time }, ['keep', 'revoke', 'before']),
+        ),
       },
     ),
   },

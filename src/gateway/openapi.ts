@@ -223,6 +223,7 @@ const paths: Json = {
     }),
   },
   ...memberPaths,
+  '/doctor': { get: operation('read', 'What is wrong with this peer', ok('Findings', ref('DoctorReport'))) },
   '/activity': { get: operation('read', 'What the peer does and sees', events('An Activity each.')) },
   '/openapi.json': { get: operation('read', 'This description', ok('OpenAPI 3.1', { type: 'object' })) },
 };
@@ -288,6 +289,17 @@ const schemas: Json = {
     address: textOrNull,
     lastSeen: textOrNull,
   }),
+  Finding: object(
+    {
+      check: text,
+      level: { enum: ['problem', 'warning', 'ok'] },
+      message: text,
+      advice: textOrNull,
+      peer: text,
+    },
+    ['peer'],
+  ),
+  DoctorReport: object({ healthy: { type: 'boolean' }, findings: listOf(ref('Finding')) }),
   InviteRequest: object(
     {
       role: { enum: ['member', 'guest'] },

@@ -163,6 +163,10 @@ export class Supervisor {
 
   /** Addresses given by a person, whose peers are not known yet: each is tried until a member answers there. */
   bootstrap(endpoints: readonly Endpoint[]): void {
+    for (const former of this.#bootstrap.splice(0)) {
+      former.attempt?.close();
+      this.#stop(former);
+    }
     for (const endpoint of endpoints) {
       const target: Target = { peer: undefined, endpoint, failures: 0, lastSeen: performance.now() };
       this.#bootstrap.push(target);

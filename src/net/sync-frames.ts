@@ -77,7 +77,7 @@ const fraudsSchema = v.tuple([
   v.literal(frameType.frauds),
   v.pipe(v.array(v.tuple([stream, key, count, count])), v.maxLength(maxFraudEntries)),
 ]);
-const wantFraudSchema = v.tuple([v.literal(frameType.wantFraud), stream, key]);
+const wantFraudSchema = v.tuple([v.literal(frameType.wantFraud), stream, key, count, count]);
 const fraudSchema = v.tuple([v.literal(frameType.fraud), v.instance(Uint8Array), v.instance(Uint8Array)]);
 
 const streamCode = (name: RecordStream): number => (name === 'control' ? 0 : 1);
@@ -114,7 +114,7 @@ export const encodeSync = (message: SyncMessage): Frame => {
     case 'frauds':
       return [frameType.frauds, message.entries.map((one) => [...authored(one), one.epoch, one.seq])];
     case 'want-fraud':
-      return [frameType.wantFraud, ...authored(message)];
+      return [frameType.wantFraud, ...authored(message), message.epoch, message.seq];
     case 'fraud':
       return [frameType.fraud, ...message.records];
   }
@@ -170,8 +170,8 @@ const decoders: Record<number, (frame: Frame) => SyncMessage> = {
     };
   },
   [frameType.wantFraud]: (frame) => {
-    const [, code, author] = parse(wantFraudSchema, frame);
-    return { kind: 'want-fraud', ...authorOf(code, author) };
+    const [, code, author, epoch, seq] = parse(wantFraudSchema, frame);
+    return { kind: 'want-fraud', ...authorOf(code, author), epoch, seq };
   },
   [frameType.fraud]: (frame) => {
     const [, first, second] = parse(fraudSchema, frame);

@@ -186,12 +186,20 @@ const checkFree = (replica: Replica, set: string): void => {
 };
 
 /** Signs with this peer's key what counts now of these authors' records for the fabric, tombstones included. */
-export const resign = async (replica: Replica, authors: readonly PeerId[]): Promise<void> => {
-  const found = authors
+export const resign = (replica: Replica, authors: readonly PeerId[]): Promise<void> =>
+  writeResigned(replica, resignable(replica, authors));
+
+/** What counts now of these authors' records for the fabric, as this peer would write it. */
+export const resignable = (replica: Replica, authors: readonly PeerId[]): Draft[] =>
+  authors
     .filter((author) => author !== replica.self)
-    .flatMap((author) => replica.countingOf(author, ofAdmins));
-  for (let at = 0; at < found.length; at += resignBatch)
-    await replica.write(() => found.slice(at, at + resignBatch).map(resigned));
+    .flatMap((author) => replica.countingOf(author, ofAdmins))
+    .map(resigned);
+
+/** Writes what `resignable` gave, some at a time. */
+export const writeResigned = async (replica: Replica, drafts: readonly Draft[]): Promise<void> => {
+  for (let at = 0; at < drafts.length; at += resignBatch)
+    await replica.write(() => drafts.slice(at, at + resignBatch));
 };
 
 const resigned = (record: SignedRecord): Draft => ({

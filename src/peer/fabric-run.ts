@@ -22,6 +22,7 @@ import { recordValue } from '../replica/record.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicaChange } from '../replica/replica-change.ts';
 import type { SyncLink, SyncMessage } from '../replica/sync-messages.ts';
+import type { Withheld } from '../replica/withheld.ts';
 import { writingClock } from '../replica/writing-clock.ts';
 import { hmacSha256 } from '../store/node-crypto.ts';
 import { Addresses, ownAddresses } from './addresses.ts';
@@ -182,7 +183,7 @@ export class FabricRun {
     const caughtUp = catchUpFirstMs === undefined ? true : this.caughtUp(catchUpFirstMs);
     this.#announce();
     this.#want();
-    this.supervisor.bootstrap(this.#options.bootstrap);
+    this.supervisor.bootstrap(this.departure ? [] : this.#options.bootstrap);
     this.#checkDeparture();
     this.#ticker = setInterval(() => this.#reconciler.tick(), tickMs);
     void this.#warmUp();
@@ -190,6 +191,11 @@ export class FabricRun {
     await this.publishCard();
     this.#confirm();
     return here;
+  }
+
+  /** Who claims to hold records and does not give them. */
+  withheld(): Withheld[] {
+    return this.#reconciler.withheld();
   }
 
   /** The store takes records again: what could not be written meanwhile is written now. */
@@ -356,17 +362,25 @@ export class FabricRun {
     }
   }
 
-  /** One that is out says so, and leaves the others alone. */
+  /**
+   * One that is out says so, and dials nobody any more. It still answers those who come: a thief with an admin's key may
+   * have put it out, and they may bring what undoes that.
+   */
   #checkDeparture(): void {
     const { departure } = this;
-    if (!departure || this.#isOut) return;
-    this.#isOut = true;
-    const { logger, activity } = this.#options;
+    const { logger, activity, bootstrap } = this.#options;
+    if ((departure !== undefined) === this.#isOut) return;
+    this.#isOut = departure !== undefined;
+    this.#want();
+    this.supervisor.bootstrap(departure ? [] : bootstrap);
+    if (!departure) {
+      logger.info({}, 'This peer belongs to its fabric again.');
+      return;
+    }
     const text = endedText(this.fabric, departure);
     if (departure.how === 'left') logger.info({ ...departure }, text);
     else logger.warn({ ...departure }, text);
     activity({ kind: 'membership-ended', peer: departure.by, message: text });
-    this.supervisor.close();
   }
 
   #ended(session: Session, last: boolean, reason: AlthingError | undefined): void {
@@ -452,7 +466,7 @@ export class FabricRun {
   #want(): void {
     const members = [...this.peers()];
     const leaves = new Set(members.filter((peer) => this.membership.roleOf(peer) === 'guest'));
-    this.supervisor.want(members, { leaves });
+    this.supervisor.want(this.departure ? [] : members, { leaves });
   }
 
   /** How far the clocks of the members in session are from the own one; guests have no say. */

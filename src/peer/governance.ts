@@ -197,11 +197,12 @@ export class Governance implements GovernanceApi {
     return { old: from, new: to };
   }
 
-  async recover({ words, keep = [], revoke = [] }: RecoverRequest): Promise<RecoverInfo> {
+  async recover({ words, keep = [], revoke = [], before }: RecoverRequest): Promise<RecoverInfo> {
     const request = {
       words,
       keep: keep.map((name) => this.peerNamed(name)),
       revoke: revoke.map((name) => this.peerNamed(name)),
+      ...(before !== undefined && { beforeMs: Date.parse(before) }),
     };
     const info = await recoverAdmins(this.#replica, request, this.#options.crypto);
     await this.#revokeStranded();

@@ -70,6 +70,8 @@ export class Membership implements Gatekeeper {
   /** How this peer came to be out for good, by its records or by what another has shown it. */
   get departure(): DepartureInfo | undefined {
     const { self, authority } = this.#replica;
+    // The words make one an admin whom somebody had put out.
+    if (authority.admins.has(self)) return undefined;
     return departureOf(self, authority) ?? this.#dismissal;
   }
 

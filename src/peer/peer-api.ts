@@ -4,6 +4,7 @@
  */
 import type {
   Activity,
+  DoctorReport,
   InviteInfo,
   InviteRequest,
   JoinInfo,
@@ -28,6 +29,17 @@ import type { PassesApi } from './passes.ts';
 export interface DirectoryChange {
   readonly kind: 'thing_created' | 'thing_updated' | 'thing_deleted';
   readonly td: ThingDescription;
+}
+
+/** Tokens for the gateway; only hashes of them are kept. */
+export interface TokenApi {
+  /** Throws `too-many`, `bad-input`. The secret is seen in this answer and never again. */
+  create(scope: Scope): Promise<NewToken>;
+  list(): TokenInfo[];
+  /** Throws `token-unknown`. */
+  revoke(id: string): Promise<void>;
+  /** The scope of a bearer token, or undefined where there is none such. Compares hashes. */
+  check(token: string): Scope | undefined;
 }
 
 /** A running peer. `request` and `stream` take Thing ids only: resolve names first. */
@@ -67,12 +79,8 @@ export interface PeerApi extends ThingConnector {
    * makes another peer. The only admin must `confirm`: throws `admins-too-few` otherwise; and the store's codes.
    */
   leave(options?: { confirm?: boolean }): Promise<LeaveInfo>;
-  createToken(scope: Scope): Promise<NewToken>;
-  tokens(): Promise<TokenInfo[]>;
-  /** Throws `token-unknown`. */
-  revokeToken(id: string): Promise<void>;
-  /** The scope of a bearer token, or undefined where there is none such. Compares hashes. */
-  checkToken(token: string): Promise<Scope | undefined>;
+  /** Tokens for the gateway. */
+  readonly tokens: TokenApi;
   /**
    * Writes all that is stored into a new file in the home; resolves with its path. Whoever asked removes it.
    * Throws `disk-full`, `home-read-only`, `disk-failed`, `store-corrupt`.
@@ -80,5 +88,7 @@ export interface PeerApi extends ThingConnector {
   snapshot(): Promise<string>;
   /** Shown once: throws `recovery-shown` afterwards, and on peers that did not found the fabric. */
   recoveryWords(): Promise<string>;
+  /** What is wrong with this peer and what to do. Throws `disk-failed` where the home cannot be looked at. */
+  doctor(): Promise<DoctorReport>;
   stop(): Promise<void>;
 }

@@ -6,15 +6,13 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type {
   Activity,
+  DoctorReport,
   InviteInfo,
   InviteRequest,
   JoinInfo,
-  NewToken,
   PeerInfo,
-  Scope,
   SelfInfo,
   ThingInfo,
-  TokenInfo,
 } from '../core/api-shapes.ts';
 import { AlthingError } from '../core/errors.ts';
 import type { LeaveInfo } from '../core/governance-shapes.ts';
@@ -36,7 +34,7 @@ import { LocalNotes } from '../store/local-notes.ts';
 import { hmacSha256, nodeCrypto } from '../store/node-crypto.ts';
 import { makeSnapshot } from '../store/snapshot.ts';
 import { openStateStore } from '../store/state-store.ts';
-import { StoreHealth, type StoreState } from '../store/store-health.ts';
+import { StoreHealth } from '../store/store-health.ts';
 import type {
   CallOptions,
   RequestOperation,
@@ -51,6 +49,7 @@ import { ActivityFeed } from './activity.ts';
 import { ownAddresses } from './addresses.ts';
 import { checkAlone } from './alone.ts';
 import { DirectoryChanges } from './directory-changes.ts';
+import { examine } from './doctor.ts';
 import { ExposedThings } from './exposed-things.ts';
 import { FabricRun, yieldTurn } from './fabric-run.ts';
 import type { OpenedState } from './fabric-run-options.ts';
@@ -124,7 +123,7 @@ export class Peer implements PeerApi {
   readonly #signer;
   readonly #tls;
   readonly #tlsIdentity;
-  readonly #tokens: Tokens;
+  readonly tokens: Tokens;
   readonly #exposed: ExposedThings;
   readonly #routing: Routing;
   readonly governance: Governance;
@@ -146,7 +145,7 @@ export class Peer implements PeerApi {
     this.id = peerIdOf(this.#signer.publicKey);
     this.#tlsIdentity = tlsIdentityOf(seed);
     this.#tls = createTlsContext(this.#tlsIdentity);
-    this.#tokens = new Tokens(notes, nodeCrypto, Date.now);
+    this.tokens = new Tokens(notes, nodeCrypto, Date.now);
     this.#exposed = new ExposedThings({
       self: this.id,
       notes,
@@ -249,9 +248,15 @@ export class Peer implements PeerApi {
     if (isHere && !options.offline) await notes.set(rebuiltNote, null);
   }
 
-  /** How storage does: what `althing doctor` says of the disk. */
-  storeHealth(): StoreState {
-    return this.#parts.health.state;
+  doctor(): Promise<DoctorReport> {
+    const { home, health } = this.#parts;
+    return examine(this.#run, {
+      home,
+      peers: () => this.peers(),
+      addresses: this.#ownAddresses(),
+      announces: this.#discovery !== undefined,
+      storage: health.state,
+    });
   }
 
   wotFor(origin: Cause['origin'], options: { trusted?: boolean } = {}): Wot {
@@ -407,22 +412,6 @@ export class Peer implements PeerApi {
     await this.stop();
     const archive = await archiveHome(home, Date.now());
     return { peer: this.id, fabric: hashId(this.#run.fabric.id), told, archive };
-  }
-
-  createToken(scope: Scope): Promise<NewToken> {
-    return this.#tokens.create(scope);
-  }
-
-  async tokens(): Promise<TokenInfo[]> {
-    return this.#tokens.list();
-  }
-
-  revokeToken(id: string): Promise<void> {
-    return this.#tokens.revoke(id);
-  }
-
-  async checkToken(token: string): Promise<Scope | undefined> {
-    return this.#tokens.check(token);
   }
 
   async snapshot(): Promise<string> {

@@ -3,9 +3,7 @@
  * Relies on the replica for what is news; a proof is sent and fetched seldom, so that no liar keeps peers busy with it.
  */
 import { type PeerId, peerIdOf } from '../core/ids.ts';
-import type { FraudEntry } from './fraud-proofs.ts';
-import { comparePositions } from './record.ts';
-import type { RecordStream } from './record-store.ts';
+import { type FraudEntry, proofKey } from './fraud-proofs.ts';
 import type { Replica } from './replica.ts';
 import {
   type FraudMessage,
@@ -15,21 +13,19 @@ import {
   type WantFraudMessage,
 } from './sync-messages.ts';
 
-/** One author's proof is neither asked for nor sent to one session again before this is over. */
+/** A proof is neither asked for nor sent to one session again before this is over. */
 const pauseMs = 10_000;
 /** Proofs asked of one session at once. */
 const maxAsked = 4;
 
 interface Side {
-  /** Proofs that the other side says it holds, by stream and author. */
+  /** Proofs that the other side says it holds. */
   readonly claims: Map<string, FraudEntry>;
   /** When it was sent which. */
   readonly served: Map<string, number>;
 }
 
-const keyOf = (stream: RecordStream, author: PeerId): string => `${stream}/${author}`;
-const keyOfEntry = ({ stream, author }: Pick<FraudEntry, 'stream' | 'author'>): string =>
-  keyOf(stream, peerIdOf(author));
+const keyOfEntry = (entry: FraudEntry): string => proofKey(entry.stream, peerIdOf(entry.author), entry);
 
 /** All sessions' talk about frauds. */
 export class FraudExchange {
@@ -57,7 +53,7 @@ export class FraudExchange {
     const claims = this.#sides.get(link)?.claims;
     const entries = this.#replica
       .fraudEntries()
-      .filter((entry) => isMeant(entry.author) && !isAsLow(claims?.get(keyOfEntry(entry)), entry))
+      .filter((entry) => isMeant(entry.author) && !claims?.has(keyOfEntry(entry)))
       .map(({ stream, author, epoch, seq }) => ({ stream, author, epoch, seq }));
     for (let at = 0; at < entries.length; at += maxFraudEntries)
       link.send({ kind: 'frauds', entries: entries.slice(at, at + maxFraudEntries) });
@@ -85,11 +81,10 @@ export class FraudExchange {
     for (const [link, side] of this.#sides) this.#ask(link, side);
   }
 
-  answer(link: SyncLink, { stream, author }: WantFraudMessage): void {
-    const id = peerIdOf(author);
-    const key = keyOf(stream, id);
+  answer(link: SyncLink, entry: WantFraudMessage): void {
+    const key = keyOfEntry(entry);
     const served = this.#sides.get(link)?.served;
-    const proof = this.#replica.frauds().find((one) => one.stream === stream && one.authorId === id);
+    const proof = this.#replica.frauds().find((one) => keyOfEntry(one) === key);
     const now = this.#now();
     if (!proof || !served || (served.get(key) ?? 0) > now - pauseMs) return;
     served.set(key, now);
@@ -111,11 +106,8 @@ export class FraudExchange {
       if (this.#asked.has(key) || !this.#replica.needsProof(entry)) continue;
       this.#asked.set(key, { link, until: this.#now() + pauseMs });
       outstanding += 1;
-      link.send({ kind: 'want-fraud', stream: entry.stream, author: entry.author });
+      const { stream, author, epoch, seq } = entry;
+      link.send({ kind: 'want-fraud', stream, author, epoch, seq });
     }
   }
 }
-
-/** Whether what the other side holds makes telling needless. */
-const isAsLow = (claim: FraudEntry | undefined, entry: FraudEntry): boolean =>
-  claim !== undefined && (entry.stream === 'data' || comparePositions(claim, entry) <= 0);

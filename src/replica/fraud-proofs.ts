@@ -1,6 +1,6 @@
 /**
- * Proofs that authors signed two records for one position, which no honest program does: at most one of data and the
- * lowest of control for each author. Relies on signatures alone, so that a proof is believed whoever brings it.
+ * Proofs that authors signed two records for one position, which no honest program does: at most one of data and a few
+ * of control for each author, the lowest among them. Relies on signatures alone, so that a proof is believed whoever brings it.
  */
 import { decode, encode } from '../core/codec.ts';
 import type { Crypto } from '../core/crypto.ts';
@@ -26,10 +26,14 @@ export interface FraudEntry extends Position {
 }
 
 const notePrefix = 'fraud/';
-/** Nobody's records fill the store with proofs: this many keys were burnt, and more are not told of. */
+/** Nobody's records fill the store with proofs: there were this many, and more are not told of. */
 const maxProofs = 512;
+/** Of one author's control records. Both records of each count where the author ever was an admin. */
+const maxControlProofs = 64;
 
-const proofKey = (stream: RecordStream, author: PeerId): string => `${stream}/${author}`;
+/** Names a proof: of data any one is as good as another. */
+export const proofKey = (stream: RecordStream, author: PeerId, { epoch, seq }: Position): string =>
+  stream === 'data' ? `data/${author}` : `control/${author}/${epoch}/${seq}`;
 
 /** Two opened records as a proof. Throws `record-invalid` where they prove nothing. */
 export const proofOf = (a: SignedRecord, b: SignedRecord): FraudProof => {
@@ -48,8 +52,9 @@ export const openProof = (raw: readonly Uint8Array[], fabric: Uint8Array, crypto
 
 /** All proofs that a replica holds. */
 export class FraudProofs {
-  /** By stream and author. */
   readonly #proofs = new Map<string, FraudProof>();
+  /** How many there are of each author's control records. */
+  readonly #counts = new Map<PeerId, number>();
   readonly #cuts = new Map<PeerId, Position | null>();
   /** Notes that prove nothing in this fabric: another one's, from before this peer joined. */
   #stale: string[] = [];
@@ -81,27 +86,44 @@ export class FraudProofs {
     return cut !== undefined && cut !== null && comparePositions(position, cut) >= 0;
   }
 
-  find(stream: RecordStream, author: PeerId): FraudProof | undefined {
-    return this.#proofs.get(proofKey(stream, author));
+  find(stream: RecordStream, author: PeerId, position: Position): FraudProof | undefined {
+    return this.#proofs.get(proofKey(stream, author, position));
+  }
+
+  /** The control records in proofs, with those that no log holds since another has their place. */
+  control(): SignedRecord[] {
+    return [...this.list()].flatMap(({ stream, records }) => (stream === 'control' ? records : []));
+  }
+
+  /** Whether a proof holds the control record of this hash. */
+  holds(author: PeerId, hash: string): boolean {
+    if (!this.#counts.has(author)) return false;
+    return this.control().some((record) => record.hash === hash && record.authorId === author);
   }
 
   list(): Iterable<FraudProof> {
     return this.#proofs.values();
   }
 
-  /** Whether a proof at this position would change anything: the first of data, a lower one of control. */
+  /** Whether a proof at this position would change anything: the first of data, one more or a lower one of control. */
   isNews(stream: RecordStream, author: PeerId, position: Position): boolean {
-    const known = this.find(stream, author);
-    if (!known) return this.#proofs.size < maxProofs;
-    return stream === 'control' && comparePositions(position, known) < 0;
+    if (this.find(stream, author, position) || this.#proofs.size >= maxProofs) return false;
+    if (stream === 'data') return true;
+    const cut = this.#cuts.get(author);
+    return (this.#counts.get(author) ?? 0) < maxControlProofs || !cut || comparePositions(position, cut) < 0;
   }
 
   /** Takes in a proof that is news. */
   add(proof: FraudProof): void {
     const { stream, authorId, epoch, seq } = proof;
-    this.#proofs.set(proofKey(stream, authorId), proof);
-    if (stream === 'control') this.#cuts.set(authorId, { epoch, seq });
-    else if (!this.#cuts.has(authorId)) this.#cuts.set(authorId, null);
+    this.#proofs.set(proofKey(stream, authorId, proof), proof);
+    const cut = this.#cuts.get(authorId);
+    if (stream === 'data') {
+      this.#cuts.set(authorId, cut ?? null);
+      return;
+    }
+    this.#counts.set(authorId, (this.#counts.get(authorId) ?? 0) + 1);
+    if (!cut || comparePositions(proof, cut) < 0) this.#cuts.set(authorId, { epoch, seq });
   }
 
   /** The notes that keep all proofs. */
@@ -110,8 +132,9 @@ export class FraudProofs {
   }
 
   /** The note that keeps a proof. */
-  note({ stream, authorId, records }: FraudProof): readonly [key: string, value: Uint8Array] {
-    return [notePrefix + proofKey(stream, authorId), encode(records.map(({ raw }) => raw))];
+  note(proof: FraudProof): readonly [key: string, value: Uint8Array] {
+    const { stream, authorId, records } = proof;
+    return [notePrefix + proofKey(stream, authorId, proof), encode(records.map(({ raw }) => raw))];
   }
 
   /** Changes that make the store forget the notes that prove nothing; empty once `forgot` was called. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fromHex } from '../core/bytes.ts';
+import { fromHex, toHex } from '../core/bytes.ts';
 import type { AlthingError } from '../core/errors.ts';
 import { peerIdOf } from '../core/ids.ts';
 import { peerSigner } from '../testing/control-lab.ts';
 import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
-import { origin, type SignedRecord } from './record.ts';
+import { origin, type RecordBody, type SignedRecord } from './record.ts';
 import type { SyncMessage } from './sync-messages.ts';
 
 const give = (peer: LabPeer, records: readonly SignedRecord[]) =>
@@ -72,6 +72,65 @@ test('control records from the lowest proven position on are void for all alike'
     );
     assert.deepEqual(peer.vector(), a.vector());
     assert.equal(await give(peer, [root, p]), 'void');
+  }
+  assert.deepEqual(lab.failures, []);
+});
+
+test('of an admin both bodies for one position count, for all alike, and what follows on either is taken in', async (t) => {
+  const lab = await connectedLab(4, seedOf(t));
+  const [admin, a, b, c] = lab.peers as [LabPeer, LabPeer, LabPeer, LabPeer];
+  const own = admin.replica.control.filter(({ authorId }) => authorId === admin.id);
+  const first = own.toSorted((x, y) => x.epoch - y.epoch || x.seq - y.seq)[0]!;
+  const invitation = (name: number, place: Partial<RecordBody>, prev: string | null) =>
+    signedBy(lab, 0, {
+      collection: 'member',
+      key: `forged-${name}`,
+      hlc: first.hlc,
+      ...place,
+      value: {
+        type: 'invite',
+        prev: prev && fromHex(prev),
+        invite: peerSigner(name).publicKey,
+        role: 'member',
+        uses: 1,
+        expires: 9e15,
+      },
+    });
+  // A thief with the admin's key signs another first record, and goes on from it.
+  const { epoch, seq } = first;
+  const forged = invitation(70, { epoch, seq }, null);
+  const onward = invitation(71, { epoch: epoch + 2 ** 40, seq: 1 }, forged.hash);
+  const before = a.replica.authority;
+  lab.cut(admin);
+  for (const [peer, records] of [
+    [b, [forged]] as const,
+    [b, [onward]] as const,
+    [c, [forged, onward]] as const,
+  ])
+    await peer.replica.receive(
+      {
+        stream: 'control',
+        author: forged.author,
+        from: origin,
+        to: { epoch: records.at(-1)!.epoch, seq: records.at(-1)!.seq },
+        records: records.map(({ raw }) => raw),
+      },
+      { reach: 'all' },
+    );
+  await lab.settle();
+  for (const peer of [a, b, c]) {
+    await peer.restart();
+    const { authority } = peer.replica;
+    assert.deepEqual([...authority.members.keys()].sort(), [...before.members.keys()].sort());
+    assert.deepEqual(
+      [...authority.invites.keys()].sort(),
+      [...before.invites.keys(), toHex(peerSigner(70).publicKey), toHex(peerSigner(71).publicKey)].sort(),
+    );
+    assert.deepEqual(
+      peer.replica.frauds().map(({ seq: at }) => at),
+      [seq],
+    );
+    assert.deepEqual(peer.replica.position('data', admin.id), origin);
   }
   assert.deepEqual(lab.failures, []);
 });

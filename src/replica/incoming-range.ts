@@ -92,6 +92,8 @@ export interface Sieve {
   readonly fabricTimeMs: number;
   /** Whether the author's record at this position is void. */
   readonly voids: (position: Position) => boolean;
+  /** Whether a control record that no log holds is known by its hash: one of two for one position. */
+  readonly knows: (hash: string) => boolean;
 }
 
 /** What of a range is to be added, and what stopped the rest. */
@@ -124,7 +126,9 @@ export const sift = (opened: readonly SignedRecord[], log: AuthorLog, sieve: Sie
     if (held || !isWithin(isKnownGround, sieve.reach)) continue;
     if (record.stream === 'control') {
       // Not the last one only: a peer restored from a backup goes on from what it still has.
-      if (record.prev !== null && !log.named(record.prev) && !hashes.has(record.prev)) return stop('gap', []);
+      const { prev } = record;
+      if (prev !== null && !log.named(prev) && !hashes.has(prev) && !sieve.knows(prev))
+        return stop('gap', []);
       hashes.add(record.hash);
     } else {
       if (isAhead(record, sieve)) return stop('ahead');

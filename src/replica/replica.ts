@@ -24,6 +24,7 @@ import {
   verifyRange,
 } from './incoming-range.ts';
 import { OwnPosition } from './own-position.ts';
+import { checkOwnWord } from './own-word.ts';
 import { Allowance, wasAdmin } from './quotas.ts';
 import {
   comparePositions,
@@ -215,7 +216,7 @@ export class Replica {
 
   /** Whether a record of this author at this position counts for nothing, whatever it says. */
   voids(stream: RecordStream, author: PeerId, position: Position): boolean {
-    return this.#frauds.voids(stream, author, position);
+    return this.#standing.voids(stream, author, position);
   }
 
   /** Authors whose data is far ahead of the fabric's time, and until when their next records are not taken in. */
@@ -323,7 +324,10 @@ export class Replica {
 
   async #append(stream: RecordStream, drafts: readonly Draft[]): Promise<SignedRecord[]> {
     const { signer, crypto, clock, store } = this.#options;
-    this.#checkMayWrite(stream);
+    checkOwnWord(drafts, {
+      gone: this.authority.gone.get(this.self)?.how,
+      isVoid: stream === 'control' && this.voids('control', this.self, this.#own.after('control')),
+    });
     await this.#own.keep();
     const log = this.#holdings.log(stream, signer.publicKey);
     const allowance = this.#allowance(log);
@@ -359,20 +363,6 @@ export class Replica {
     return records;
   }
 
-  #checkMayWrite(stream: RecordStream): void {
-    const how = this.authority.gone.get(this.self)?.how;
-    if (how !== undefined)
-      throw new AlthingError(
-        'not-a-member',
-        `This peer is out of the fabric (${how}): nothing it writes counts.`,
-      );
-    if (stream === 'control' && this.#frauds.voids('control', this.self, this.#own.after('control')))
-      throw new AlthingError(
-        'forbidden',
-        'A copy of this peer ran and contradicted it: nobody believes its word any more. Let it join anew as another.',
-      );
-  }
-
   async #receive(range: IncomingRange, reach: Reach): Promise<ReceiveOutcome> {
     const { stream } = range;
     const author = peerIdOf(range.author);
@@ -389,9 +379,11 @@ export class Replica {
       reach,
       allowance: this.#allowance(log),
       fabricTimeMs: this.#fabricTime(),
-      voids: (position) => this.#frauds.voids(stream, author, position),
+      voids: (position) => this.voids(stream, author, position),
+      knows: (hash) => this.#frauds.holds(author, hash),
     });
-    if (sifted.fraud && (await this.#exposeIfNews(sifted.fraud))) return 'void';
+    // What is left of the range depends on what the proof means for its author.
+    if (sifted.fraud && (await this.#exposeIfNews(sifted.fraud))) return this.#receive(range, reach);
     this.#noteHeldBack(range, author, sifted);
     const { records, stoppedBy } = sifted;
     if (records.length > 0) {

@@ -10,7 +10,8 @@ import type { AuthorLog } from './author-log.ts';
 import { isHeld, mayWrite } from './data-rights.ts';
 import type { FraudProofs } from './fraud-proofs.ts';
 import type { Holdings } from './holdings.ts';
-import type { SignedRecord } from './record.ts';
+import { wasAdmin } from './quotas.ts';
+import type { Position, SignedRecord } from './record.ts';
 import type { RecordStream } from './record-store.ts';
 
 export interface StandingOptions {
@@ -55,6 +56,12 @@ export class Standing {
     );
   }
 
+  /** Whether a record at this position is void. Of one who ever was an admin no control record is. */
+  voids(stream: RecordStream, author: PeerId, position: Position): boolean {
+    if (!this.#options.frauds.voids(stream, author, position)) return false;
+    return stream === 'data' || !wasAdmin(author, this.authority);
+  }
+
   /** Whether others are told of this log. One's own records are even before one knows of one's own admission. */
   isTold({ stream, authorId, last }: AuthorLog): boolean {
     if (!last) return false;
@@ -94,7 +101,7 @@ export class Standing {
     const { stream, authorId, live } = log;
     if (stream === 'control') {
       const cut = frauds.cuts.get(authorId);
-      return cut ? log.since(cut) : [];
+      return cut && !wasAdmin(authorId, this.authority) ? log.since(cut) : [];
     }
     // One's own stay until one is out for sure: one may not have heard all yet.
     const isBanned = authorId === self ? this.authority.gone.has(authorId) : !this.takes(stream, authorId);
@@ -103,6 +110,6 @@ export class Standing {
 
   #compute(): Authority {
     const { fabric, holdings, crypto, frauds } = this.#options;
-    return computeAuthority(fabric, holdings.control, crypto, frauds.cuts);
+    return computeAuthority(fabric, [...holdings.control, ...frauds.control()], crypto, frauds.cuts);
   }
 }

@@ -68,7 +68,7 @@ export interface FraudsMessage {
 }
 
 /** Asks for a proof. */
-export interface WantFraudMessage extends OfAuthor {
+export interface WantFraudMessage extends FraudEntry {
   readonly kind: 'want-fraud';
 }
 

@@ -4,22 +4,21 @@
  */
 import type {
   Activity,
+  DoctorReport,
   InviteInfo,
   InviteRequest,
   JoinInfo,
-  NewToken,
   PeerInfo,
   Scope,
   SelfInfo,
   ShareEntry,
   ThingInfo,
-  TokenInfo,
 } from '../core/api-shapes.ts';
 import { AlthingError } from '../core/errors.ts';
 import type { LeaveInfo } from '../core/governance-shapes.ts';
 import { type PeerId, peerIdOf, thingIdOf } from '../core/ids.ts';
 import type { PassesApi } from '../peer/passes.ts';
-import type { DirectoryChange, PeerApi } from '../peer/peer-api.ts';
+import type { DirectoryChange, PeerApi, TokenApi } from '../peer/peer-api.ts';
 import type {
   CallOptions,
   RequestOperation,
@@ -351,26 +350,25 @@ export class FakePeer implements PeerApi {
     return { peer: this.id, fabric: 'ab'.repeat(32), told: [], archive: '/home/left-2025' };
   }
 
-  async createToken(scope: Scope): Promise<NewToken> {
-    const token = `made-${this.secrets.size}`;
-    this.secrets.set(token, scope);
-    return { token, id: token, scope };
-  }
-
-  async tokens(): Promise<TokenInfo[]> {
-    return [...this.secrets].map(([id, scope]) => ({ id, scope, created: '2025-01-01T00:00:00.000Z' }));
-  }
-
-  async revokeToken(id: string): Promise<void> {
-    if (!this.secrets.delete(id)) throw new AlthingError('token-unknown', `There is no token "${id}".`);
-  }
-
-  async checkToken(token: string): Promise<Scope | undefined> {
-    return this.secrets.get(token);
-  }
+  readonly tokens: TokenApi = {
+    create: async (scope) => {
+      const token = `made-${this.secrets.size}`;
+      this.secrets.set(token, scope);
+      return { token, id: token, scope };
+    },
+    list: () => [...this.secrets].map(([id, scope]) => ({ id, scope, created: '2025-01-01T00:00:00.000Z' })),
+    revoke: async (id) => {
+      if (!this.secrets.delete(id)) throw new AlthingError('token-unknown', `There is no token "${id}".`);
+    },
+    check: (token) => this.secrets.get(token),
+  };
 
   async snapshot(): Promise<string> {
     return '/home/state.db.0.snapshot';
+  }
+
+  async doctor(): Promise<DoctorReport> {
+    return { healthy: true, findings: [{ check: 'disk', level: 'ok', message: 'Fine.', advice: null }] };
   }
 
   async recoveryWords(): Promise<string> {

@@ -46,7 +46,7 @@ const seenBy = async (home: string) => {
       self: { peer: peer.id, fabric, name, role },
       members: peer.peers().map(({ peer: id, name, role }) => [id, name, role]),
       things: peer.things().map(({ id, title }) => [id, title]),
-      tokens: await peer.tokens(),
+      tokens: peer.tokens.list(),
     };
   } finally {
     await peer.stop();
@@ -74,7 +74,7 @@ test('a token of version 1 still opens the gateway, and a Thing of version 1 kee
   const { founder } = await factsOf('1');
   const peer = await createPeer({ home: await copyOf(t, '1/founder'), offline: true });
   t.after(() => peer.stop());
-  assert.equal(await peer.checkToken(founder!.token.token), founder!.token.scope);
+  assert.equal(peer.tokens.check(founder!.token.token), founder!.token.scope);
   const ids: string[] = [];
   for (const td of [{ title: 'Lamp' }, { title: 'Lamp' }, { title: 'Fan', id: 'urn:example:fan' }]) {
     const thing = await peer.wot.produce(td);

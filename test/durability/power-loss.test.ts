@@ -161,7 +161,7 @@ test('a peer whose power goes keeps its key, its fabric and all that was acknowl
       const home = power.newDir();
       journal.rebuild(home, journal.operations.length, random);
       const again = await createPeer({ home, offline: true });
-      const known = new Set((await again.tokens()).map(({ id }) => id));
+      const known = new Set(again.tokens.list().map(({ id }) => id));
       const { fabric, role, name } = again.self();
       await again.stop();
       assert.deepEqual(

@@ -109,7 +109,7 @@ test('a founder alone keeps its fabric, its notes and its own records as far as 
   const home = await homeIn(t);
   let hall = await lab.start('hall', { home });
   const own = await expose(hall);
-  const { id: token } = await hall.createToken('use');
+  const { id: token } = await hall.tokens.create('use');
   const { fabric } = hall.self();
   await hall.stop();
   const path = join(home, 'state.db');
@@ -128,7 +128,7 @@ test('a founder alone keeps its fabric, its notes and its own records as far as 
   assert.equal(hall.self().fabric, fabric);
   assert.equal(hall.self().role, 'admin');
   assert.deepEqual(
-    (await hall.tokens()).map(({ id }) => id),
+    hall.tokens.list().map(({ id }) => id),
     [token],
   );
   assert.deepEqual(thingsOf(hall), own.toSorted());
