@@ -178,6 +178,40 @@ test('an admin who leaves is none any more, and the others need one voice less',
   assert.deepEqual(adminsOf(compute(proposalRecord(0, two), leave, proposalRecord(0, next))), ids(0, 2));
 });
 
+test('an admin who leaves, or whose key is used to say so after he was removed, undoes no set that he was for', () => {
+  const leave = revocationRecord(0, 0, { atMs: 99 });
+  assert.deepEqual(adminsOf(compute(proposalRecord(0, two), leave)), ids(1));
+  assert.deepEqual(adminsOf(compute(...threeAdmins, leave)), ids(1, 2));
+  const without: SetTerms = {
+    previous: setIdOf(three),
+    admins: [1, 2],
+    removed: [{ peer: 0, head: threeAdmins[1]!, out: true }],
+  };
+  const removed = [...threeAdmins, proposalRecord(1, without), approvalRecord(2, without)];
+  assert.deepEqual(adminsOf(compute(...removed, leave)), ids(1, 2));
+});
+
+test('what the majority agreed to stands when they have left, whatever the one whom it removed was for', () => {
+  const without: SetTerms = { previous: setIdOf(three), admins: [0, 1, 3] };
+  const thief: SetTerms = { previous: setIdOf(three), admins: [2, 4] };
+  const authority = compute(
+    ...threeAdmins,
+    proposalRecord(0, without),
+    approvalRecord(1, without),
+    proposalRecord(2, thief),
+    revocationRecord(0, 0),
+    revocationRecord(1, 1),
+  );
+  assert.deepEqual(adminsOf(authority), ids(3));
+});
+
+test('a set that stands since the others have left is shown with their leaving', () => {
+  const next: SetTerms = { previous: setIdOf(two), admins: [0, 2] };
+  const authority = compute(proposalRecord(0, two), revocationRecord(1, 1), proposalRecord(0, next));
+  const { proof } = authority.members.get(peerId(2))!;
+  assert.deepEqual(adminsOf(compute(...(proof as ControlRecord[]))), ids(0, 2));
+});
+
 test('records of a proven equivocator count up to the lowest proven position', () => {
   const base = [inviteRecord(0, 1, { uses: 9 }), memberRecord(0, 1)];
   const early = admissionRecord(1, 1, 2, { atMs: 3 });

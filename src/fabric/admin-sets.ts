@@ -53,6 +53,15 @@ const idBytes = ({ previous, admins, removed, returned }: AdminSetContent): Uint
     returned.map(({ peer, head }) => [peer, head]),
   ]);
 
+/** Ids inside proposals are computed once a record: the records are immutable. */
+const knownIds = new WeakMap<ControlRecord, string>();
+
+const idOf = (record: ControlRecord, proposal: Proposal, crypto: Crypto): string => {
+  const id = knownIds.get(record) ?? adminSetId(proposal, crypto);
+  knownIds.set(record, id);
+  return id;
+};
+
 /** The id of a set: the hash of CBOR [previous, admins, removed as [peer, head, out], returned as [peer, head]]. */
 export const adminSetId = (content: AdminSetContent, crypto: Crypto): string =>
   toHex(crypto.sha256(idBytes(content)));
@@ -83,9 +92,10 @@ const isRecovered = (record: ControlRecord, proposal: Proposal, fabric: Fabric, 
 };
 
 /**
- * Computes the admins. `left`: the last record of each who left by its own word; such a one is no admin any more, and is
- * not counted among those of whom more than half must agree. Of two sets on the same one that both have support neither
- * stands, unless more of the sets on one side are signed by the recovery key.
+ * Computes the admins. `left`: the record by which each left by its own word; such a one is no admin any more. What it
+ * was for it stays for, or leaving would undo sets that others have built on; where it was for nothing it is not counted
+ * among those of whom more than half must agree. Of two sets on the same one that both stand the one counts to which
+ * more sets signed by the recovery key lead, else the one that more than half of all were for, else neither.
  */
 export const computeAdmins = (
   fabric: Fabric,
@@ -106,8 +116,7 @@ export const computeAdmins = (
     records: [],
   };
   const children = candidatesOf(fabric, records, crypto);
-  const path = [first];
-  for (let next = winner(first, children, left); next; next = winner(next, children, left)) path.push(next);
+  const path = pathOf(standingSets(first, children, left));
   const last = path.at(-1)!;
   const now = new Set(last.admins.filter((peer) => !left.has(peer)));
   const open = (children.get(last.id) ?? [])
@@ -135,13 +144,15 @@ const candidatesOf = (
   for (const record of records) {
     if (record.statement?.type !== 'proposal') continue;
     const proposal = record.statement;
-    const id = adminSetId(proposal, crypto);
+    const id = idOf(record, proposal, crypto);
     let candidate = byId.get(id);
     if (!candidate) {
       candidate = { id, proposal, records: [], recovery: undefined };
       byId.set(id, candidate);
       const previous = toHex(proposal.previous);
-      children.set(previous, [...(children.get(previous) ?? []), candidate]);
+      const siblings = children.get(previous);
+      if (siblings) siblings.push(candidate);
+      else children.set(previous, [candidate]);
     }
     const isLower = candidate.recovery === undefined || record.hash < candidate.recovery.hash;
     if (isLower && isRecovered(record, proposal, fabric, crypto)) candidate.recovery = record;
@@ -152,16 +163,27 @@ const candidatesOf = (
   return children;
 };
 
+interface Judged {
+  readonly set: AdminSet;
+  readonly stands: boolean;
+  /** Whether more than half of all are for it, those who left included. */
+  readonly byMajority: boolean;
+  readonly needs: number;
+}
+
 const judged = (
   { id, proposal, records, recovery }: Candidate,
   previous: AdminSet,
   left: ReadonlyMap<PeerId, ControlRecord>,
-): { set: AdminSet; stands: boolean; needs: number } => {
-  const electorate = previous.admins.filter((peer) => !left.has(peer));
+): Judged => {
   const authors = new Set(records.map(({ authorId }) => authorId));
   const supporters = previous.admins.filter((peer) => authors.has(peer));
-  const counted = supporters.filter((peer) => !left.has(peer)).length;
-  const needs = Math.max(0, Math.floor(electorate.length / 2) + 1 - counted);
+  const silent = previous.admins.filter((peer) => left.has(peer) && !authors.has(peer));
+  const needs = majorityOf(previous.admins.length - silent.length) - supporters.length;
+  const byMajority = supporters.length >= majorityOf(previous.admins.length);
+  const enough = majorityOf(previous.admins.length - (byMajority ? 0 : silent.length));
+  // Whoever does not know that they left could not see why it stands.
+  const leavings = byMajority || needs > 0 ? [] : silent.map((peer) => left.get(peer)!);
   const set: AdminSet = {
     id,
     previous: previous.id,
@@ -177,12 +199,14 @@ const judged = (
     })),
     supporters,
     recovered: recovery !== undefined,
-    records: recovery ? [recovery] : witnesses(records, supporters),
+    records: recovery ? [recovery] : [...witnesses(records, supporters.slice(0, enough)), ...leavings],
   };
-  return { set, stands: recovery !== undefined || (electorate.length > 0 && needs === 0), needs };
+  return { set, stands: recovery !== undefined || needs <= 0, byMajority, needs: Math.max(0, needs) };
 };
 
-/** The records that show why a set stands: a proposal, a supporter's where there is one, and of each supporter one. */
+const majorityOf = (count: number): number => Math.floor(count / 2) + 1;
+
+/** The records that show why a set stands: a proposal, of one of these supporters where there is one, and of each one. */
 const witnesses = (records: readonly ControlRecord[], supporters: readonly PeerId[]): ControlRecord[] => {
   const rank = ({ statement, authorId }: ControlRecord): number =>
     statement?.type !== 'proposal' ? 2 : supporters.includes(authorId) ? 0 : 1;
@@ -194,43 +218,61 @@ const witnesses = (records: readonly ControlRecord[], supporters: readonly PeerI
   return [...chosen];
 };
 
-/** The one set on this one that stands, if there is one. */
-const winner = (
-  previous: AdminSet,
-  children: ReadonlyMap<string, readonly Candidate[]>,
+/** A set that stands, with those that stand on it. */
+interface Standing {
+  readonly set: AdminSet;
+  readonly byMajority: boolean;
+  readonly children: Standing[];
+  /** How many sets signed by the recovery key a chain that goes on from here can have. */
+  recoveries: number;
+}
+
+/** All sets that stand on the first or on one another, each looked at once. Ids are hashes: there is no way round. */
+const standingSets = (
+  first: AdminSet,
+  candidates: ReadonlyMap<string, readonly Candidate[]>,
   left: ReadonlyMap<PeerId, ControlRecord>,
-): AdminSet | undefined => {
-  let best: { set: AdminSet; recoveries: number } | undefined;
-  let tied = false;
-  for (const candidate of children.get(previous.id) ?? []) {
-    const { set, stands } = judged(candidate, previous, left);
-    if (!stands) continue;
-    const recoveries = mostRecoveries(set, children, left);
-    if (best && recoveries < best.recoveries) continue;
-    tied = best !== undefined && recoveries === best.recoveries;
-    best = { set, recoveries };
-  }
-  return tied ? undefined : best?.set;
+): Standing => {
+  const root: Standing = { set: first, byMajority: true, children: [], recoveries: 0 };
+  const found = [root];
+  for (const { set: previous, children } of found)
+    for (const candidate of candidates.get(previous.id) ?? []) {
+      const { set, stands, byMajority } = judged(candidate, previous, left);
+      if (!stands) continue;
+      const child: Standing = { set, byMajority, children: [], recoveries: 0 };
+      children.push(child);
+      found.push(child);
+    }
+  for (const one of found.reverse())
+    one.recoveries = one.children.reduce(
+      (most, child) => Math.max(most, child.recoveries + (child.set.recovered ? 1 : 0)),
+      0,
+    );
+  return root;
 };
 
-/** How many sets signed by the recovery key a chain through this set can have. Ids are hashes: there is no way round. */
-const mostRecoveries = (
-  set: AdminSet,
-  children: ReadonlyMap<string, readonly Candidate[]>,
-  left: ReadonlyMap<PeerId, ControlRecord>,
-): number => {
-  let most = 0;
-  const open: [AdminSet, number][] = [[set, set.recovered ? 1 : 0]];
-  for (let next = open.pop(); next; next = open.pop()) {
-    const [at, count] = next;
-    most = Math.max(most, count);
-    for (const candidate of children.get(at.id) ?? []) {
-      const child = judged(candidate, at, left);
-      if (child.stands) open.push([child.set, count + (child.set.recovered ? 1 : 0)]);
-    }
-  }
-  return most;
+/** The chain from the first set on, as far as of those that stand on one another one alone counts. */
+const pathOf = (root: Standing): AdminSet[] => {
+  const path = [root.set];
+  for (let at = winner(root.children); at; at = winner(at.children)) path.push(at.set);
+  return path;
 };
+
+const winner = (standing: readonly Standing[]): Standing | undefined => {
+  let best: Standing | undefined;
+  let tied = false;
+  for (const one of standing) {
+    const order = best ? weightOf(one) - weightOf(best) : 1;
+    if (order < 0) continue;
+    tied = order === 0;
+    best = one;
+  }
+  return tied ? undefined : best;
+};
+
+/** Recoveries first, then whether it needed that others had left. */
+const weightOf = ({ set, recoveries, byMajority }: Standing): number =>
+  2 * (recoveries + (set.recovered ? 1 : 0)) + (byMajority ? 1 : 0);
 
 const outOf = (path: readonly AdminSet[]): PeerId[] => {
   const now = new Set(path.at(-1)!.admins);

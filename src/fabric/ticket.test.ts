@@ -140,7 +140,7 @@ test('well-formed CBOR with the wrong members is refused', () => {
   for (const version of [0, 3, -1, 1.5, '1', null]) refused(parts((list) => list.splice(0, 1, version)));
   for (const seed of [new Uint8Array(31), new Uint8Array(33), 'x'.repeat(32)])
     refused(parts((list) => list.splice(4, 1, seed)));
-  refused(parts((list) => list.splice(3, 1, Array(33).fill(new Uint8Array(65)))));
+  refused(parts((list) => list.splice(3, 1, Array(65).fill(new Uint8Array(65)))));
   refused(parts((list) => list.splice(5, 1, Array(9).fill([new Uint8Array(32), []]))));
   refused(parts((list) => list.splice(5, 1, [[new Uint8Array(32), [5]]])));
 });

@@ -36,12 +36,12 @@ const versions = { invite: 1, pass: 2 } as const;
 /** Largest permit, in bytes. */
 export const maxPermitBytes = 4096;
 /** Most records that prove a permit's signer, and most peers that a ticket names. */
-export const maxTicketProof = 32;
+export const maxTicketProof = 64;
 export const maxTicketPeers = 8;
 const scheme = 'althing:';
 const checksumSize = 4;
 /** Longest ticket that is looked at, in characters. */
-const maxTextLength = 16_384;
+const maxTextLength = 32_768;
 
 const sized = (min: number, max: number) =>
   v.pipe(
@@ -65,7 +65,7 @@ const ticketSchema = v.strictTuple([
 
 /**
  * A ticket as text: `althing:` + base64url of (CBOR [1 or 2, genesis, permit, proof, seed, [[key, addresses]]] + the
- * first 4 bytes of its SHA-256, which tell a slip of the pen from a forgery).
+ * first 4 bytes of its SHA-256, which tell a slip of the pen from a forgery). Throws `value-too-large`.
  */
 export const encodeTicket = (ticket: Ticket, crypto: Crypto): string => {
   const body = encode([
@@ -76,7 +76,13 @@ export const encodeTicket = (ticket: Ticket, crypto: Crypto): string => {
     ticket.seed,
     ticket.peers.map((peer) => [peer.key, peer.addresses]),
   ]);
-  return scheme + base64urlnopad.encode(concat(body, crypto.sha256(body).subarray(0, checksumSize)));
+  const text = scheme + base64urlnopad.encode(concat(body, crypto.sha256(body).subarray(0, checksumSize)));
+  if (ticket.proof.length > maxTicketProof || text.length > maxTextLength)
+    throw new AlthingError(
+      'value-too-large',
+      'The admins of this fabric have changed too often for a ticket to show how they came to be ones: begin a new fabric.',
+    );
+  return text;
 };
 
 /** The ticket in a text; white space inside it is ignored. Throws `ticket-invalid`. Signatures are not looked at. */

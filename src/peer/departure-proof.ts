@@ -7,10 +7,7 @@ import { type PeerId, publicKeyOf } from '../core/ids.ts';
 import type { Authority } from '../fabric/authority.ts';
 import type { ControlRecord } from '../fabric/control.ts';
 import type { SignedRecord } from '../replica/record.ts';
-
-/** A frame at the door has at most 32 KiB, and a proof at most 64 records. */
-const maxProofBytes = 24 * 1024;
-const maxProofRecords = 64;
+import { atTheDoor } from './door-proof.ts';
 
 /** The admin sets that stand, and every revocation and replacement of this peer, as far as they have room; raw. */
 export const departureProof = (
@@ -19,16 +16,9 @@ export const departureProof = (
   control: readonly SignedRecord[],
 ): readonly Uint8Array[] => {
   const key = publicKeyOf(peer);
-  const sets = new Set(authority.adminSets.path.flatMap(({ records }) => records));
-  const records = control.filter((record) => sets.has(record) || isAbout(record, key));
-  const shown: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for (const { raw } of records) {
-    sizeBytes += raw.length;
-    if (sizeBytes > maxProofBytes || shown.length === maxProofRecords) break;
-    shown.push(raw);
-  }
-  return shown;
+  const sets = new Set<ControlRecord>(authority.adminSets.path.flatMap(({ records }) => records));
+  const about = control.filter((record) => !sets.has(record) && isAbout(record, key));
+  return atTheDoor(([...sets, ...about] as SignedRecord[]).map(({ raw }) => raw));
 };
 
 const isAbout = ({ statement }: ControlRecord, key: Uint8Array): boolean =>

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fromHex } from '../core/bytes.ts';
+import { adminSetId } from '../fabric/admin-sets.ts';
 import type { Redemption } from '../net/handshake.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
-import { inviteSigner, joinProof, peerId } from '../testing/control-lab.ts';
+import { inviteSigner, joinProof, peerId, peerSigner } from '../testing/control-lab.ts';
 import { inviteDraft, LabPeer, ReplicaLab } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
 import { Membership } from './membership.ts';
@@ -176,4 +178,34 @@ test('an invite whose admin went away before anybody heard of it is known by the
     theirs.check(peerId(4), proof);
     assert.equal(theirs.roleOf(peerId(4)), 'member');
   }
+});
+
+test('however often the admins have changed, a proof has room at the door, and a member knows another by it', async (t) => {
+  const lab = await ReplicaLab.of(2, seedOf(t));
+  lab.connectAll();
+  await lab.settle();
+  const [founder, member] = lab.peers as [LabPeer, LabPeer];
+  await founder.write(inviteDraft(2, { uses: 2, expires: lab.clock.now() + 10_000_000 }));
+  await founder.replica.write(() => {
+    let previous = lab.fabric.id;
+    return Array.from({ length: 70 }, (_, count) => {
+      const removed = [{ peer: peerSigner(50 + count).publicKey, head: null, out: false }];
+      const content = { previous, admins: [founder.signer.publicKey], removed, returned: [] };
+      const key = adminSetId(content, nodeCrypto);
+      previous = fromHex(key);
+      return { collection: 'adminset', key, value: { type: 'proposal', ...content, recovery: null } };
+    });
+  });
+  await lab.settle();
+  lab.cut();
+  const { membership } = door(lab, founder);
+  const proof = await membership.admit(redemption(2, 5));
+  await membership.confirm();
+  for (const one of [membership.proof(), proof]) {
+    assert.ok(one.length <= 64);
+    assert.ok(one.reduce((size, raw) => size + raw.length, 0) <= 24 * 1024);
+  }
+  const { membership: theirs } = door(lab, member);
+  theirs.check(peerId(5), proof);
+  assert.equal(theirs.roleOf(peerId(5)), 'member');
 });

@@ -15,6 +15,7 @@ import type { Gatekeeper, Redemption } from '../net/handshake.ts';
 import { openRecord, type SignedRecord } from '../replica/record.ts';
 import type { Draft, Replica } from '../replica/replica.ts';
 import { departureProof } from './departure-proof.ts';
+import { atTheDoor } from './door-proof.ts';
 import { departureOf } from './member-list.ts';
 import { replacementDrafts } from './replacement.ts';
 import { revocationDraft } from './revocation-draft.ts';
@@ -114,7 +115,7 @@ export class Membership implements Gatekeeper {
 
   proof(): readonly Uint8Array[] {
     const known = this.#replica.authority.members.get(this.#replica.self);
-    return known ? rawOf(known.proof) : this.#ownProof;
+    return known ? atTheDoor(rawOf(known.proof)) : this.#ownProof;
   }
 
   /** Takes in what another peer shows of this guest's membership. Returns whether its role is another one now. */
@@ -161,7 +162,7 @@ export class Membership implements Gatekeeper {
     const member = this.#authorityWith(shown).members.get(joiner);
     if (!member) throw new AlthingError('invite-used-up', 'Others used the invite up in the same moment.');
     if (isNew) this.#options.admitted(joiner, member.role);
-    return rawOf(member.proof);
+    return atTheDoor(rawOf(member.proof));
   }
 
   /**
