@@ -46,3 +46,9 @@ test('docs/dependencies.md has a line for every package and for no other', () =>
   assert.deepEqual(listed(runTime), Object.keys(dependencies).sort());
   assert.deepEqual(listed(development), Object.keys(devDependencies).sort());
 });
+
+test('every promise of docs/security.md names a test that is there', () => {
+  const promises = [...read('docs/security.md').matchAll(/^\| [^|]+ \| `([^`]+\.ts)`: (.+) \|$/gm)];
+  assert.ok(promises.length > 30);
+  for (const [, file, name] of promises) assert.ok(read(file!).includes(name!), `${file}: ${name}`);
+});
