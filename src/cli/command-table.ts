@@ -143,7 +143,7 @@ export const commands: readonly CommandSpec[] = [
     name: 'read',
     args: [thing, ['<property>', 'which property']],
     summary: 'read a property',
-    options: [],
+    options: [{ flags: '--last', summary: 'the last known value and its age, also while its device is off' }],
     load: () => import('./read.ts'),
   },
   {

@@ -24,6 +24,7 @@ export interface OptionValues {
   readonly room?: string;
   readonly wait?: boolean;
   readonly once?: boolean;
+  readonly last?: boolean;
   readonly all?: boolean;
   readonly ops?: string;
   readonly affordances?: string;

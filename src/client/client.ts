@@ -13,6 +13,7 @@ import type {
   Problem,
   Scope,
   SelfInfo,
+  ShadowInfo,
   ShareEntry,
   ShareInfo,
   ShareRequest,
@@ -114,6 +115,11 @@ export class GatewayClient {
     options?: RequestOptions,
   ): Promise<Record<string, unknown>> {
     return this.#get(pathOf('things', thing, 'properties'), { name: names }, options);
+  }
+
+  /** The last known values of a Thing, online or not. Throws `thing-unknown`, `value-unknown` where there are none. */
+  lastKnown(thing: string, options?: RequestOptions): Promise<ShadowInfo> {
+    return this.#get(pathOf('things', thing, 'shadow'), {}, options);
   }
 
   async writeProperty(

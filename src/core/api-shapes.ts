@@ -38,6 +38,22 @@ export interface ThingInfo {
   room?: string;
 }
 
+/** A value that a property was last known to have. */
+export interface LastValue {
+  value: unknown;
+  /** When it came to be known or changed, RFC 3339, by the clock of its device. */
+  time: string;
+  ageMs: number;
+}
+
+/** `GET /things/{id}/shadow`: what was last known of a Thing, by the records that are here. */
+export interface ShadowInfo {
+  thing: string;
+  properties: Record<string, LastValue>;
+  /** Properties that have values, which do not fit into a record. */
+  omitted: string[];
+}
+
 /** `GET /peer`: the answering peer itself. */
 export interface SelfInfo {
   peer: PeerId;

@@ -39,6 +39,7 @@ export const errorTable = {
   'thing-unknown': kind(404, 3, false, 'List what there is: althing things.'),
   'affordance-unknown': kind(404, 3, false, 'List what the Thing offers: althing describe THING.'),
   'action-unknown': kind(404, 3, false, 'The invocation is unknown or was forgotten after it ended.'),
+  'value-unknown': kind(404, 3, false, 'Read the property when its device is online.'),
   'peer-unknown': kind(404, 3, false, 'List the members: althing peers.'),
   'token-unknown': kind(404, 3, false, 'List the tokens: althing tokens.'),
   'not-found': kind(404, 3, false, 'Check the address.'),

@@ -95,6 +95,10 @@ const paths: Json = {
     parameters: [thing],
     get: operation('read', 'One Thing Description', ok('A TD', ref('ThingDescription'), td)),
   },
+  '/things/{id}/shadow': {
+    parameters: [thing],
+    get: operation('read', "A Thing's last known values and their ages", ok('Values', ref('ShadowInfo'))),
+  },
   '/resolve/{name}': {
     parameters: [inPath('name', 'An id, a unique title or local name, or peer/name (percent-encoded)')],
     get: operation('read', 'The Thing that a name means', ok('A TD', ref('ThingDescription'), td)),
@@ -256,6 +260,14 @@ const schemas: Json = {
     types: listOf(text),
     peer: text,
     online: { type: ['boolean', 'null'] },
+  }),
+  ShadowInfo: object({
+    thing: text,
+    properties: {
+      type: 'object',
+      additionalProperties: object({ value: {}, time, ageMs: { type: 'number' } }),
+    },
+    omitted: listOf(text),
   }),
   ActionStatus: object(
     {

@@ -110,7 +110,10 @@ export const thingRoutes = (gateway: Gateway): Route[] => {
     );
   };
 
+  const shadow = (c: GatewayContext): Response => json(peer.lastKnown(findThing(gateway, c).id));
+
   return [
+    { method: 'get', path: '/things/:id/shadow', scope: 'read', handle: shadow },
     { method: 'get', path: '/things/:id/properties', scope: 'read', handle: readMany },
     { method: 'put', path: '/things/:id/properties', scope: 'use', handle: writeMany },
     { method: 'get', path: '/things/:id/properties/:name', scope: 'read', handle: read },

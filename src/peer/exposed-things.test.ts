@@ -47,6 +47,7 @@ const start = async (disk: MemoryDisk) => {
     replica: () => replica,
     validate: async () => {},
     changed: () => {},
+    now: Date.now,
     logger: silentLogger,
   });
   const listed = () =>

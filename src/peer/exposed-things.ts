@@ -16,6 +16,7 @@ import type { PartialThingDescription, ThingDescription } from '../thing/thing-d
 import { typesOf } from '../thing/thing-filter.ts';
 import { InheritedThings } from './inherited-things.ts';
 import { identityOf, thingNameKey, thingNamePrefix } from './thing-identity.ts';
+import { ThingShadows } from './thing-shadows.ts';
 
 /** Things that one peer may expose at once. */
 const maxThings = 10_000;
@@ -30,6 +31,8 @@ export interface ExposedThingsOptions {
   /** Checks a TD; loads the validator when first called. */
   readonly validate: (td: unknown) => Promise<void>;
   readonly changed: (kind: 'thing-exposed' | 'thing-gone', id: string) => void;
+  /** Milliseconds since 1970, for the times of values. */
+  readonly now: () => number;
   readonly logger: Logger;
 }
 
@@ -56,12 +59,22 @@ export class ExposedThings {
   /** Who is exposed or about to be. */
   readonly #identities = new Set<string>();
   readonly #inherited: InheritedThings;
+  readonly #shadows: ThingShadows;
   /** Every name that was ever given here. */
   #taken: Set<unknown> | undefined;
 
   constructor(options: ExposedThingsOptions) {
     this.#options = options;
-    this.#inherited = new InheritedThings(options.replica);
+    const { replica, now, logger } = options;
+    this.#inherited = new InheritedThings(replica);
+    this.#shadows = new ThingShadows({
+      exposed: (id) => this.#byId.get(id)?.td,
+      schedule: (delayMs, callback) => {
+        const timer = setTimeout(callback, delayMs);
+        return () => clearTimeout(timer);
+      },
+      ...{ replica, now, logger },
+    });
   }
 
   /** The Thing that answers under this id, or undefined. */
@@ -112,6 +125,7 @@ export class ExposedThings {
       const exposed = { thing, td, scoped: scopedOf(td), identity, name };
       this.#byId.set(id, exposed);
       await this.#tell([id]);
+      this.#shadows.review([id]);
       this.#options.changed('thing-exposed', id);
       // This peer may have taken another's place while the Thing was being exposed.
       return (await this.#takeOver(id, exposed)) ?? td;
@@ -124,6 +138,11 @@ export class ExposedThings {
     }
   }
 
+  /** A Thing was seen to have this value: the fabric learns it in time. */
+  learn(thing: ExposedThing, property: string, value: unknown): void {
+    if (this.#byId.get(thing.id)?.thing === thing) this.#shadows.learn(thing.id, property, value);
+  }
+
   /** The Thing is gone for good: the fabric forgets it, its name stays reserved for it here. */
   async retract(thing: ExposedThing): Promise<void> {
     for (const [id, exposed] of this.#byId) {
@@ -131,19 +150,27 @@ export class ExposedThings {
       this.#byId.delete(id);
       this.#identities.delete(exposed.identity);
       this.#inherited.release(id);
+      this.#shadows.forget(id);
       await this.#options.replica().write(() => this.#deletion(id));
       this.#options.changed('thing-gone', id);
     }
   }
 
   /** Writes the records of what is exposed, where they say something else or nothing yet. */
-  publish(): Promise<void> {
-    return this.#tell(this.#byId.keys());
+  async publish(): Promise<void> {
+    await this.#tell(this.#byId.keys());
+    this.#shadows.review(this.#byId.keys());
+  }
+
+  /** Writes the last values that were seen. Call before the replica is closed for good. */
+  close(): Promise<void> {
+    return this.#shadows.close();
   }
 
   /** Records have changed: where this peer took another's place, it goes on with the Things of that one. */
   recordsChanged({ records, membership, own }: ReplicaChange): void {
     const { self, replica, logger } = this.#options;
+    if (membership) this.#shadows.review(this.#byId.keys());
     if (replica().authority.predecessorsOf(self).length === 0) return;
     if (!membership && (own || records.every(({ collection }) => collection !== 'thing'))) return;
     this.#takeOverAll().catch((error: unknown) => {
@@ -170,6 +197,7 @@ export class ExposedThings {
     this.#byId.delete(own);
     this.#byId.set(id, { ...exposed, td, scoped: scopedOf(td) });
     exposed.thing.readdress(td);
+    this.#shadows.move(own, id);
     await this.#options.replica().write(() => [...this.#news([id]), ...this.#deletion(own)]);
     changed('thing-gone', own);
     changed('thing-exposed', id);
@@ -209,8 +237,8 @@ export class ExposedThings {
   }
 
   #deletion(id: string): Draft[] {
-    if (!this.#options.replica().get('thing', id)) return [];
-    return [{ collection: 'thing', key: id, value: null, deleted: true }];
+    const there = ['thing', 'shadow'].filter((collection) => this.#options.replica().get(collection, id));
+    return there.map((collection) => ({ collection, key: id, value: null, deleted: true }));
   }
 
   #nameFor(identity: string, title: string): string {

@@ -12,6 +12,7 @@ import type {
   PeerInfo,
   Scope,
   SelfInfo,
+  ShadowInfo,
   ThingInfo,
   TokenInfo,
 } from '../core/api-shapes.ts';
@@ -59,6 +60,8 @@ export interface PeerApi extends ThingConnector {
   things(filter?: ThingFilter): ThingInfo[];
   /** A Thing by id, unique title or local name, or `peer/name`. Throws `thing-unknown`, `name-ambiguous`. */
   resolveThing(name: string): ThingDescription;
+  /** The last known values of a Thing, by id, online or not. Throws `thing-unknown`, `value-unknown`. */
+  lastKnown(thing: string): ShadowInfo;
   /** Calls back on every change of the directory until the returned function is called. */
   onDirectoryChange(listener: (change: DirectoryChange) => void): () => void;
   /** Calls back with everything worth telling a person, until the returned function is called. */

@@ -12,6 +12,7 @@ import type {
   JoinInfo,
   PeerInfo,
   SelfInfo,
+  ShadowInfo,
   ThingInfo,
 } from '../core/api-shapes.ts';
 import { AlthingError } from '../core/errors.ts';
@@ -57,6 +58,7 @@ import { Governance } from './governance.ts';
 import { createInvite } from './invite.ts';
 import { type Joined, openTicket, redeemTicket } from './join.ts';
 import { KeptMembership } from './kept-membership.ts';
+import { lastKnown } from './last-known.ts';
 import { sayFarewell } from './leaving.ts';
 import { startListening } from './listening.ts';
 import { genesisNote, membershipNotes, openFabric, rebuiltNote, storedProof } from './open-fabric.ts';
@@ -75,7 +77,6 @@ import { version } from './version.ts';
 import { createWot } from './wot.ts';
 
 const nothingStored: StoredState = { records: [], local: new Map() };
-
 const joinTimeoutMs = 15_000;
 /** Joining is done when the fabric's Things are there to be used; a slow network may bring them later. */
 const catchUpTimeoutMs = 3000;
@@ -155,6 +156,7 @@ export class Peer implements PeerApi {
         this.#feed.tell({ kind, thing });
         this.#run.exposedChanged();
       },
+      now: () => this.#run.time.timeMs(),
       logger,
     });
     this.#routing = new Routing({
@@ -178,7 +180,7 @@ export class Peer implements PeerApi {
       interfaces: () => this.#interfaces?.current ?? [],
       now: () => this.#run.time.timeMs(),
       logger: parts.logger,
-      changed: (ids) => this.#seenChanged(ids),
+      changed: (ids) => this.#directoryChanges.tellThings(ids, this.#run.directory),
       sessionOpened: (peer) => this.#routing.resumeStreams(peer),
     });
     this.governance = new Governance({
@@ -319,11 +321,13 @@ export class Peer implements PeerApi {
   }
 
   things(filter?: ThingFilter): ThingInfo[] {
-    return thingList(
-      this.#run.directory,
-      (id, peer) => (peer === this.id ? this.#exposed.has(id) : this.passes.isOnline(id, peer)),
-      filter,
-    );
+    const isOnline = (id: string, peer: PeerId): boolean | null =>
+      peer === this.id ? this.#exposed.has(id) : this.passes.isOnline(id, peer);
+    return thingList(this.#run.directory, isOnline, filter);
+  }
+
+  lastKnown(thing: string): ShadowInfo {
+    return lastKnown(this.#run, thing, this.#run.time.timeMs());
   }
 
   resolveThing(name: string): ThingDescription {
@@ -415,8 +419,7 @@ export class Peer implements PeerApi {
   }
 
   async snapshot(): Promise<string> {
-    const { home, store } = this.#parts;
-    return makeSnapshot(store, home.stateDb);
+    return makeSnapshot(this.#parts.store, this.#parts.home.stateDb);
   }
 
   recoveryWords(): Promise<string> {
@@ -437,6 +440,7 @@ export class Peer implements PeerApi {
     this.#routing.close();
     this.#interfaces?.close();
     this.passes.held.close();
+    await this.#exposed.close();
     await this.#run?.stop();
     await Promise.all([this.#discovery?.close(), this.#listener?.close()]);
     await this.#parts.store.close();
@@ -465,7 +469,7 @@ export class Peer implements PeerApi {
       activity: (activity) => this.#feed.tell(activity),
       sessionOpened: (peer) => this.#routing.resumeStreams(peer),
       followed: () => this.#routing.followed(),
-      seenChanged: (ids) => this.#seenChanged(ids),
+      seenChanged: (ids) => this.#directoryChanges.tellThings(ids, this.#run.directory),
       changed: (change) => {
         this.#directoryChanges.tell([...change.records, ...change.removed], this.#run.directory);
         if (change.membership) this.#routing.resumeStreams();
@@ -476,10 +480,6 @@ export class Peer implements PeerApi {
 
   #addressesOf(peer: PeerId): readonly string[] {
     return peer === this.id ? this.#ownAddresses() : (this.#run.directory.card(peer)?.addresses ?? []);
-  }
-
-  #seenChanged(ids: readonly string[]): void {
-    this.#directoryChanges.tellThings(ids, this.#run.directory);
   }
 
   #ownAddresses(): string[] {

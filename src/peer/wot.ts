@@ -47,6 +47,7 @@ export const createWot = (options: WotOptions): Wot => {
       }),
       onExpose: (thing) => exposed.expose(thing, thing.getThingDescription(), { trusted: options.trusted }),
       onDestroy: (thing) => exposed.retract(thing),
+      onKnown: (thing, property, value) => exposed.learn(thing, property, value),
       trusted: options.trusted,
       logger,
     });

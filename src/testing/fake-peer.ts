@@ -11,6 +11,7 @@ import type {
   PeerInfo,
   Scope,
   SelfInfo,
+  ShadowInfo,
   ShareEntry,
   ThingInfo,
 } from '../core/api-shapes.ts';
@@ -313,6 +314,12 @@ export class FakePeer implements PeerApi {
       });
     if (!found[0]) throw new AlthingError('thing-unknown', `There is no Thing "${name}".`);
     return found[0];
+  }
+
+  lastKnown(thing: string): ShadowInfo {
+    if (thing !== lampId) throw new AlthingError('value-unknown', 'Nothing is known here of its values.');
+    const time = '2025-01-01T00:00:00.000Z';
+    return { thing, properties: { level: { value: 10, time, ageMs: 720_000 } }, omitted: ['snapshot'] };
   }
 
   onDirectoryChange(listener: (change: DirectoryChange) => void): () => void {

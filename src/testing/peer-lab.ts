@@ -53,6 +53,12 @@ export class PeerLab {
     return this.start(name, { home });
   }
 
+  /** Stops a peer where it runs and starts it again on its home. Things have to be exposed anew. */
+  async restart(peer: Peer): Promise<Peer> {
+    await peer.stop();
+    return this.start(peer.self().name, { home: this.#homeOf.get(peer)! });
+  }
+
   /** Makes `joiner` a member of `admin`'s fabric, and waits until each sees the other online. */
   async join(admin: Peer, joiner: Peer): Promise<void> {
     const { ticket } = await admin.invite({});

@@ -38,6 +38,11 @@ export class EmissionLog {
     this.#logger = logger;
   }
 
+  /** How many values there were in this run. */
+  get count(): number {
+    return this.#seq;
+  }
+
   /** Adds a value and hands it to every reader. `size`: roughly its characters as JSON. */
   append(value: unknown, size: number): void {
     this.#seq++;

@@ -43,6 +43,11 @@ export interface ExposedThingOptions {
   /** Makes the Thing unknown. Called once, and only if it was exposed or being exposed. */
   onDestroy(thing: ExposedThing): Promise<void>;
   /**
+   * Told each value that a readable property without variables was seen to have: what handlers gave to reads, what
+   * writes set, what was emitted. Checked copies; not to be changed. Must not throw.
+   */
+  onKnown?(thing: ExposedThing, property: string, value: unknown): void;
+  /**
    * The description is known to be right: its schemas are compiled when the Thing is used first, not when it is exposed.
    * Nothing is served unchecked. Default false: what is wrong with a schema is told by `expose`.
    */
@@ -66,7 +71,9 @@ export class ExposedThing implements ExposedThingApi, ThingServer {
     this.#td = copyTd(td);
     this.#options = options;
     const logger = options.logger ?? silentLogger;
-    this.#affordances = new ServedAffordances(this.#td, options.newId(), logger);
+    this.#affordances = new ServedAffordances(this.#td, options.newId(), logger, (name, value) =>
+      options.onKnown?.(this, name, value),
+    );
     this.#runs = new ActionRuns({ newId: options.newId, now: options.now });
     this.#requests = new ThingRequests(this.#affordances, this.#runs);
     this.#streams = new ThingStreams(this.#affordances, logger);

@@ -41,6 +41,8 @@ export interface Emitter extends Served {
   readonly turns: Turns;
   onSubscribe?: SubscriptionHandler;
   onUnsubscribe?: SubscriptionHandler;
+  /** Told every value that the Thing gave or took; only where it is the one value that reading gives to everybody. */
+  readonly onKnown?: (value: unknown) => void;
 }
 
 export interface ServedProperty extends Emitter {
@@ -74,19 +76,31 @@ export class ServedAffordances {
   #compiling: Promise<void> | undefined;
   #compiled = false;
 
-  /** @param run new for every start, for the streams' positions */
-  constructor(td: PartialThingDescription, run: string, logger: Logger) {
+  /**
+   * @param run new for every start, for the streams' positions
+   * @param onKnown told the values of readable properties without variables as they pass
+   */
+  constructor(
+    td: PartialThingDescription,
+    run: string,
+    logger: Logger,
+    onKnown?: (name: string, value: unknown) => void,
+  ) {
     this.title = td.title;
     this.#thingVariables = variablesOf(td);
+    const varies = Object.keys(this.#thingVariables).length > 0;
     for (const [name, affordance] of affordancesOf<PropertyAffordance>(td, 'properties')) {
       const what = `The property "${name}" of "${td.title}"`;
       const form = affordance.forms?.[0];
+      const isKnowable =
+        affordance.writeOnly !== true && !varies && Object.keys(variablesOf(affordance)).length === 0;
       this.properties.set(name, {
         ...{ name, what, affordance, checkVariables: notCompiled },
         written: new DataGate(what, affordance, !isJsonContent(form?.contentType)),
         emitted: new DataGate(what, affordance, answersBytes(affordance)),
         log: new EmissionLog(run, name, logger),
         turns: new Turns(),
+        ...(isKnowable && onKnown && { onKnown: (value: unknown) => onKnown(name, value) }),
       });
     }
     for (const [name, affordance] of affordancesOf<ActionAffordance>(td, 'actions')) {

@@ -65,9 +65,7 @@ export class ThingRequests {
     const { onRead } = property;
     if (!onRead) throw new AlthingError('handler-missing', `${property.what} has no read handler.`);
     const output = callHandler(property.what, context.signal, () => onRead(context));
-    return isThenable(output)
-      ? output.then((value) => property.emitted.outgoing(value))
-      : property.emitted.outgoing(output);
+    return isThenable(output) ? output.then((value) => given(property, value)) : given(property, output);
   }
 
   #readProperty(call: ThingCall, context: InteractionContext): unknown {
@@ -91,8 +89,10 @@ export class ThingRequests {
 
   #write(property: ServedProperty, value: unknown, context: InteractionContext): unknown {
     const input = new InteractionOutput(value, property.affordance);
+    const emitted = property.log.count;
     const done = callHandler(property.what, context.signal, () => property.onWrite!(input, context));
-    return isThenable(done) ? done.then(() => null) : null;
+    if (isThenable(done)) return done.then(() => taken(property, value, emitted));
+    return taken(property, value, emitted);
   }
 
   /** Properties that nobody can read are left out: those that are write-only or have no read handler. */
@@ -185,3 +185,16 @@ export class ThingRequests {
     return action;
   }
 }
+
+/** What a read handler gave, checked. */
+const given = (property: ServedProperty, output: unknown): unknown => {
+  const value = property.emitted.outgoing(output);
+  property.onKnown?.(value);
+  return value;
+};
+
+/** A write handler took this value. What it emitted meanwhile says better what came of it. */
+const taken = (property: ServedProperty, value: unknown, emittedBefore: number): null => {
+  if (property.log.count === emittedBefore) property.onKnown?.(value);
+  return null;
+};

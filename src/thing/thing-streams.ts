@@ -92,6 +92,7 @@ export class ThingStreams {
         `"${this.#affordances.title}" was destroyed: nothing is emitted.`,
       );
     const { value, size } = emitter.emitted.emitted(given);
+    emitter.onKnown?.(value);
     emitter.log.append(value, size);
   }
 
