@@ -95,10 +95,10 @@ export class FraudProofs {
     return [...this.list()].flatMap(({ stream, records }) => (stream === 'control' ? records : []));
   }
 
-  /** Whether a proof holds the control record of this hash. */
-  holds(author: PeerId, hash: string): boolean {
-    if (!this.#counts.has(author)) return false;
-    return this.control().some((record) => record.hash === hash && record.authorId === author);
+  /** The control record of this hash in a proof. */
+  named(author: PeerId, hash: string): SignedRecord | undefined {
+    if (!this.#counts.has(author)) return undefined;
+    return this.control().find((record) => record.hash === hash && record.authorId === author);
   }
 
   list(): Iterable<FraudProof> {

@@ -204,6 +204,32 @@ test("a member that forks its own control records cannot part others' sessions",
   assert.ok(c.replica.get('peer', a.id));
 });
 
+test('a control record that follows on a later one of its author is taken in by nobody, whatever they hold', async (t) => {
+  const lab = await connectedLab(4, seedOf(t));
+  const [a, b, c] = lab.peers as [LabPeer, LabPeer, LabPeer];
+  const statement = (epoch: number, prev: string | null) =>
+    signedBy(lab, 3, {
+      collection: 'member',
+      key: `e${epoch}`,
+      epoch,
+      hlc: epoch,
+      value: { type: 'from-the-future', prev: prev && fromHex(prev) },
+    });
+  const late = statement(12, null);
+  const early = statement(11, late.hash);
+  const hand = new Hand(a, 3);
+  await hand.say(rangeOf([late]));
+  // It differs at the same position: a goes through all that this session holds.
+  await hand.say(vector(entry(3, late, 'control')));
+  await hand.say(rangeOf([early, late]));
+  a.reconciler.remove(hand.link);
+  lab.connectAll();
+  await lab.settle();
+  assert.deepEqual(failuresOf(lab), []);
+  for (const peer of [b, c]) assert.deepEqual(peer.vector(), a.vector());
+  assert.equal(a.replica.log('control', lab.peers[3]!.id)?.live.length, 1);
+});
+
 test('two bodies for one position are survived: no session ends, nobody talks in circles, the rest still spreads', async (t) => {
   const seed = seedOf(t);
   const statement = (lab: ReplicaLab, epoch: number, type: string, prev: string | null) =>

@@ -23,7 +23,7 @@ export interface IncomingRange {
 
 /**
  * What became of an incoming range: `behind` means that something before it is missing here, `gap` that a control
- * record names a predecessor that is not here; nothing was kept then. After `ahead` (of the fabric's time),
+ * record names a predecessor that is not here, or not before it; nothing was kept then. After `ahead` (of the fabric's time),
  * `over-quota` and `void` (the author is proven fraudulent) what came before the first such record was kept.
  */
 export type ReceiveOutcome =
@@ -92,8 +92,8 @@ export interface Sieve {
   readonly fabricTimeMs: number;
   /** Whether the author's record at this position is void. */
   readonly voids: (position: Position) => boolean;
-  /** Whether a control record that no log holds is known by its hash: one of two for one position. */
-  readonly knows: (hash: string) => boolean;
+  /** A control record that no log holds, by its hash: one of two for one position. */
+  readonly named: (hash: string) => SignedRecord | undefined;
 }
 
 /** What of a range is to be added, and what stopped the rest. */
@@ -110,7 +110,7 @@ export interface Sifted {
 /** Goes through the records of a range, oldest first, up to the first that may not be added. */
 export const sift = (opened: readonly SignedRecord[], log: AuthorLog, sieve: Sieve): Sifted => {
   const records: SignedRecord[] = [];
-  const hashes = new Set<string>();
+  const byHash = new Map<string, SignedRecord>();
   let fraud: FraudProof | undefined;
   for (const record of opened) {
     const stop = (stoppedBy: Sifted['stoppedBy'], keep = records): Sifted => ({
@@ -127,9 +127,10 @@ export const sift = (opened: readonly SignedRecord[], log: AuthorLog, sieve: Sie
     if (record.stream === 'control') {
       // Not the last one only: a peer restored from a backup goes on from what it still has.
       const { prev } = record;
-      if (prev !== null && !log.named(prev) && !hashes.has(prev) && !sieve.knows(prev))
-        return stop('gap', []);
-      hashes.add(record.hash);
+      const before = prev === null ? null : (log.named(prev) ?? byHash.get(prev) ?? sieve.named(prev));
+      // What follows on a later position could be taken in by those only who had that one already.
+      if (before === undefined || (before && comparePositions(before, record) >= 0)) return stop('gap', []);
+      byHash.set(record.hash, record);
     } else {
       if (isAhead(record, sieve)) return stop('ahead');
       const slot = log.inSlot(record);

@@ -374,18 +374,24 @@ export class Replica {
 
     const { crypto, yieldTurn } = this.#options;
     const opened = await verifyRange(range, { fabric: this.fabric.id, crypto, yieldTurn });
-    const sifted = sift(opened, log, {
-      self: this.self,
-      reach,
-      allowance: this.#allowance(log),
-      fabricTimeMs: this.#fabricTime(),
-      voids: (position) => this.voids(stream, author, position),
-      knows: (hash) => this.#frauds.holds(author, hash),
-    });
-    // What is left of the range depends on what the proof means for its author.
-    if (sifted.fraud && (await this.#exposeIfNews(sifted.fraud))) return this.#receive(range, reach);
-    this.#noteHeldBack(range, author, sifted);
-    const { records, stoppedBy } = sifted;
+    const sifted = () =>
+      sift(opened, log, {
+        self: this.self,
+        reach,
+        allowance: this.#allowance(log),
+        fabricTimeMs: this.#fabricTime(),
+        voids: (position) => this.voids(stream, author, position),
+        named: (hash) => this.#frauds.named(author, hash),
+      });
+    let found = sifted();
+    // What is left of the range depends on what the proof means for its author. Signatures are checked once.
+    while (found.fraud && this.#frauds.isNews(stream, author, found.fraud)) {
+      await this.#expose(found.fraud);
+      if (!this.takes(stream, author)) return 'unauthorised';
+      found = sifted();
+    }
+    this.#noteHeldBack(range, author, found);
+    const { records, stoppedBy } = found;
     if (records.length > 0) {
       await this.#options.store.commit(log.batch(records));
       this.#see(records);
@@ -402,10 +408,6 @@ export class Replica {
       const held = { peer, stream, why: stoppedBy, at: { epoch, seq }, untilMs };
       this.#heldBack.note(held, this.#options.now());
     } else if (stoppedBy === undefined) this.#heldBack.clear(stream, peer, to);
-  }
-
-  async #exposeIfNews(proof: FraudProof): Promise<boolean> {
-    return this.#frauds.isNews(proof.stream, proof.authorId, proof) && this.#expose(proof);
   }
 
   /** Keeps a proof for good and draws the conclusions. */
