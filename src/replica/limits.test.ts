@@ -90,6 +90,38 @@ test('a member has two thousand control records and no more, its own writes incl
   );
 });
 
+test('what was too much is asked for again, and taken in once its author may have more', async (t) => {
+  const lab = await ReplicaLab.of(3, seedOf(t));
+  const [admin, member, here] = lab.peers as [LabPeer, LabPeer, LabPeer];
+  lab.connect(admin, here);
+  await lab.settle();
+  const draft: Draft = { collection: 'member', key: 'x', value: { type: 'x' } };
+  await member.write(...Array.from({ length: 2000 }, () => draft));
+  const { records } = member.replica.range('control', member.id, origin, 1e9)!;
+  const last = records.at(-1)!;
+  const value = { type: 'x', prev: fromHex(last.hash) };
+  const more = signedBy(lab, 1, { collection: 'member', epoch: last.epoch, seq: last.seq + 1, value });
+  const said: SyncMessage[] = [];
+  const link = { peer: member.id, send: (message: SyncMessage) => said.push(message), fail: () => {} };
+  here.reconciler.add(link);
+  await here.reconciler.handle(link, { kind: 'records', ...rangeOf([...records, more]) });
+  assert.equal(here.replica.overQuota().length, 1);
+  const content = {
+    previous: lab.fabric.id,
+    admins: [admin, member].map(({ signer }) => signer.publicKey),
+    ...{ removed: [], returned: [], recovery: null },
+  };
+  await admin.write({ collection: 'adminset', key: 'set', value: { type: 'proposal', ...content } });
+  await lab.settle();
+  const isAsked = (message: SyncMessage): boolean =>
+    message.kind === 'want' && message.stream === 'control' && message.from.seq === last.seq;
+  assert.ok(said.some(isAsked));
+  const rest = { ...rangeOf([more]), from: { epoch: last.epoch, seq: last.seq } };
+  await here.reconciler.handle(link, { kind: 'records', ...rest });
+  assert.equal(here.replica.position('control', member.id).seq, more.seq);
+  assert.deepEqual(here.replica.overQuota(), []);
+});
+
 test('who claims records three times and gives none is remembered, until they come from elsewhere', async (t) => {
   const lab = await ReplicaLab.of(3, seedOf(t));
   const [here, author, liar] = lab.peers as [LabPeer, LabPeer, LabPeer];

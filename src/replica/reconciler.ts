@@ -203,7 +203,11 @@ export class Reconciler {
       else this.#relayLater(keyOf(newest));
     }
     if (change.membership || change.removed.length > 0 || change.frauds.length > 0) this.#summary.changed();
-    if (change.membership) this.#askAll();
+    if (change.membership) {
+      // What could not be had may be had now, by those who belong now.
+      for (const { gaps } of this.#sides.values()) gaps.clear();
+      this.#askAll();
+    }
     if (change.frauds.length > 0) this.#frauds.tellAll(change.frauds);
   }
 
@@ -416,12 +420,12 @@ export class Reconciler {
   /** What follows where a range was not taken in. */
   #conclude(side: RemoteSide, key: string, outcome: ReceiveOutcome, isMend: boolean): void {
     const known = side.known.get(key);
-    if (outcome === 'ahead') {
+    if (outcome === 'ahead' || outcome === 'over-quota') {
       // Gone through again when its time has come.
       side.mending.delete(key);
       side.compared.delete(key);
     } else if (outcome === 'gap' && !isMend) side.mending.set(key, begun(undefined));
-    else if (outcome === 'gap' || outcome === 'void' || outcome === 'over-quota') {
+    else if (outcome === 'gap' || outcome === 'void') {
       side.mending.delete(key);
       if (known) side.gaps.set(key, this.#gap(known));
       if (known && outcome === 'gap') this.#noteWithheld(side, known);
