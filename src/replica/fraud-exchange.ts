@@ -33,7 +33,7 @@ export class FraudExchange {
   readonly #now: () => number;
   readonly #sides = new Map<SyncLink, Side>();
   /** Whom a proof was asked of, and until when nobody else is. */
-  readonly #asked = new Map<string, { link: SyncLink | undefined; until: number }>();
+  readonly #asked = new Map<string, { readonly link: SyncLink; readonly until: number; isOpen: boolean }>();
 
   constructor(replica: Replica, now: () => number) {
     this.#replica = replica;
@@ -77,7 +77,13 @@ export class FraudExchange {
   /** Call about once a second: asks for what is still missing. */
   tick(): void {
     const now = this.#now();
-    for (const [key, { until }] of this.#asked) if (until <= now) this.#asked.delete(key);
+    for (const [key, { link, until }] of this.#asked) {
+      if (until > now) continue;
+      this.#asked.delete(key);
+      // It gave nothing, or nothing new: others are asked before this session is again.
+      const side = this.#sides.get(link);
+      if (side && this.#sides.delete(link)) this.#sides.set(link, side);
+    }
     for (const [link, side] of this.#sides) this.#ask(link, side);
   }
 
@@ -93,18 +99,22 @@ export class FraudExchange {
 
   /** A proof has come; looked at only where it was asked for. Throws `record-invalid` where it proves nothing. */
   async take(link: SyncLink, { records }: FraudMessage): Promise<void> {
-    const outstanding = [...this.#asked.values()].find((asked) => asked.link === link);
+    const outstanding = this.#askedOf(link)[0];
     if (!outstanding) return;
-    outstanding.link = undefined;
+    outstanding.isOpen = false;
     await this.#replica.receiveProof(records);
   }
 
+  #askedOf(link: SyncLink): { isOpen: boolean }[] {
+    return [...this.#asked.values()].filter((asked) => asked.isOpen && asked.link === link);
+  }
+
   #ask(link: SyncLink, side: Side): void {
-    let outstanding = [...this.#asked.values()].filter((asked) => asked.link === link).length;
+    let outstanding = this.#askedOf(link).length;
     for (const [key, entry] of side.claims) {
       if (outstanding >= maxAsked) return;
       if (this.#asked.has(key) || !this.#replica.needsProof(entry)) continue;
-      this.#asked.set(key, { link, until: this.#now() + pauseMs });
+      this.#asked.set(key, { link, until: this.#now() + pauseMs, isOpen: true });
       outstanding += 1;
       const { stream, author, epoch, seq } = entry;
       link.send({ kind: 'want-fraud', stream, author, epoch, seq });

@@ -181,3 +181,20 @@ test('what proves nothing ends the session, what nobody asked for is ignored, an
   );
   assert.deepEqual(peer.replica.frauds(), []);
 });
+
+test('a session that claims to hold a proof and never gives it keeps nobody else from giving it', async (t) => {
+  const lab = await connectedLab(4, seedOf(t));
+  const [a, b] = lab.peers as [LabPeer, LabPeer];
+  lab.cut();
+  await give(a, [signedBy(lab, 3, { value: 'left' })]);
+  await give(a, [signedBy(lab, 3, { value: 'right', seq: 1 }), signedBy(lab, 3, { seq: 2 })]);
+  const [proof] = a.replica.frauds();
+  assert.ok(proof);
+  const { stream, author, epoch, seq } = proof;
+  const link = { peer: lab.peers[2]!.id, send: (_: SyncMessage) => {}, fail: () => {} };
+  b.reconciler.add(link);
+  await b.reconciler.handle(link, { kind: 'frauds', entries: [{ stream, author, epoch, seq }] });
+  lab.connect(a, b);
+  await lab.settle();
+  assert.equal(b.replica.frauds().length, 1);
+});
