@@ -39,6 +39,20 @@ test('a Thing is created once, then updated, then deleted once', () => {
   ]);
 });
 
+test('a new name or room of a Thing is a change of it; a name of a peer is none of any Thing', () => {
+  const { map, directory } = things();
+  const changes = new DirectoryChanges();
+  const heard: string[] = [];
+  map.set('lamp', td('lamp'));
+  changes.listen(({ kind, td: { id } }) => heard.push(`${kind} ${id}`), directory);
+  changes.tell(
+    [record('lamp', 'label'), record('some-peer', 'label'), record('unknown', 'label')],
+    directory,
+  );
+  changes.tell([record('lamp', 'shadow')], directory);
+  assert.deepEqual(heard, ['thing_updated lamp']);
+});
+
 test('more than 512 listeners are refused', () => {
   const { directory } = things();
   const changes = new DirectoryChanges();

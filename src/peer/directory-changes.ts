@@ -30,11 +30,10 @@ export class DirectoryChanges {
   /** Records have changed: says what that means for Things, to those who listen. */
   tell(records: readonly SignedRecord[], directory: Directory): void {
     if (!this.#known) return;
-    const things = records.filter(({ collection }) => collection === 'thing');
-    this.tellThings(
-      things.map(({ key }) => key),
-      directory,
-    );
+    // What admins call a Thing, and its room, are listed with it; labels of peers have no Thing's id.
+    const keys = records.filter(({ collection }) => collection === 'thing' || collection === 'label');
+    const ids = new Set(keys.map(({ key }) => key));
+    this.tellThings([...ids], directory);
   }
 
   /** Something may have changed about the Things with these ids. */

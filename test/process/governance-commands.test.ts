@@ -81,6 +81,25 @@ test('a grant is asked for as it was written', async () => {
   ]);
 });
 
+test('a Thing or a peer is named as it was written; what is not said stays, an empty name takes it away', async () => {
+  peer.governance.asked.length = 0;
+  assert.deepEqual((await lab.run(home, ['rename', 'lamp', 'Hall light', '--room', 'hall'])).json, {
+    id: 'lamp',
+    name: 'Hall light',
+    room: 'hall',
+  });
+  assert.match(await shown('rename', 'attic', 'loft'), /^attic is called "loft"\.\n/);
+  assert.match(
+    await shown('rename', 'attic', '--room', ''),
+    /^attic has no name of its own, in the room ""\.\n/,
+  );
+  assert.deepEqual(peer.governance.asked, [
+    { target: 'lamp', name: 'Hall light', room: 'hall' },
+    { target: 'attic', name: 'loft', room: undefined },
+    { target: 'attic', name: undefined, room: '' },
+  ]);
+});
+
 test('options that make no sense are refused before anybody is asked', async () => {
   for (const args of [
     ['role', 'attic', 'king'],
