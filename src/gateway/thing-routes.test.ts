@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AlthingError } from '../core/errors.ts';
-import { lampId } from '../testing/fake-peer.ts';
+import { lampId, lampTd } from '../testing/fake-peer.ts';
 import { startGatewayLab } from '../testing/gateway-lab.ts';
 
 const at = (...path: string[]) => `/things/${lampId}/${path.join('/')}`;
@@ -106,4 +106,16 @@ test('Althing-Timeout sets the deadline, within bounds', async (t) => {
   await read('250');
   assert.equal(peer.calls[0]?.options.timeoutMs, 250);
   for (const timeout of ['0', '-1', 'soon', '1e9']) assert.equal((await read(timeout)).status, 400);
+});
+
+test('the last known values of a Thing are there while its device is not, and their absence is said', async (t) => {
+  const { peer, send, client } = await startGatewayLab(t);
+  peer.failure = new AlthingError('peer-offline', 'The lamp is off.');
+  const { json, status } = await send({ path: `/things/${encodeURIComponent(lampId)}/shadow` });
+  assert.equal(status, 200);
+  assert.deepEqual(json, peer.lastKnown(lampId));
+  const other = `${lampId}-2`;
+  peer.descriptions = [{ ...lampTd, id: other }];
+  await assert.rejects(client.lastKnown(other), { code: 'value-unknown' });
+  await assert.rejects(client.lastKnown(lampId), { code: 'thing-unknown' });
 });

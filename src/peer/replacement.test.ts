@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PeerLab } from '../testing/peer-lab.ts';
+import { lastValues, PeerLab } from '../testing/peer-lab.ts';
 import { RecordingSink } from '../testing/thing-lab.ts';
 import { waitFor } from '../testing/wait-for.ts';
 import type { Peer } from './peer.ts';
@@ -30,6 +30,9 @@ const sees = (peer: Peer, id: string, online: boolean): Promise<unknown> =>
     what: () => `${id} to be ${online ? 'online' : 'offline'}; there is ${JSON.stringify(peer.things())}`,
   });
 
+const lastSaid = (peer: Peer, id: string, on: boolean): Promise<unknown> =>
+  waitFor(() => lastValues(peer, id)?.on === on, { what: `${id} to have been ${on}` });
+
 test('a bulb dies, another takes its place: the same id works, observations go on, what it lacks stays listed', async (t) => {
   const lab = new PeerLab();
   t.after(() => lab.close());
@@ -46,12 +49,16 @@ test('a bulb dies, another takes its place: the same id works, observations go o
   await phone.stream({ thing: lamp, op: 'observeproperty', name: 'on' }, sink);
   await phone.request({ thing: lamp, op: 'writeproperty', name: 'on', input: true });
   await waitFor(() => sink.values.length === 1, { what: 'the first value' });
+  await phone.request({ thing: heater, op: 'writeproperty', name: 'on', input: true });
   await bulb.stop();
 
   const spare = await lab.start('spare');
   await lab.join(hall, spare);
   const own = await exposeLamp(spare);
   await sees(phone, own, true);
+  await hall.request({ thing: own, op: 'readproperty', name: 'on' });
+  await lastSaid(phone, own, false);
+  await lastSaid(hall, heater, true);
   await hall.governance.replace(bulb.id, spare.id);
 
   await sees(phone, lamp, true);
@@ -59,6 +66,10 @@ test('a bulb dies, another takes its place: the same id works, observations go o
   await waitFor(() => !phone.things().some(({ id }) => id === own), { what: "the spare's own id to go" });
   assert.equal(phone.things().find(({ id }) => id === lamp)?.peer, spare.id);
   await sees(phone, heater, false);
+  // The spare knows its lamp to be off; of the heater nobody has said anything new.
+  await lastSaid(phone, lamp, false);
+  await lastSaid(phone, heater, true);
+  assert.throws(() => phone.lastKnown(own), { code: 'thing-unknown' });
   assert.equal(phone.resolveThing('spare/lamp').id, lamp);
   await phone.request({ thing: phone.resolveThing('lamp').id, op: 'writeproperty', name: 'on', input: true });
   await waitFor(() => sink.values.length === 2, { what: 'the observation to go on' });

@@ -4,8 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ShadowInfo } from '../core/api-shapes.ts';
-import { PeerLab } from '../testing/peer-lab.ts';
+import { lastValues, PeerLab } from '../testing/peer-lab.ts';
 import { waitFor } from '../testing/wait-for.ts';
 import type { ExposedThing } from '../thing/scripting-api.ts';
 import type { Peer } from './peer.ts';
@@ -32,21 +31,10 @@ const expose = async (
 };
 const idOf = (thing: ExposedThing): string => thing.getThingDescription().id;
 
-const known = (peer: Peer, id: string): Record<string, unknown> | undefined => {
-  let info: ShadowInfo;
-  try {
-    info = peer.lastKnown(id);
-  } catch (error) {
-    assert.ok(['value-unknown', 'thing-unknown'].includes((error as { code: string }).code), String(error));
-    return undefined;
-  }
-  return Object.fromEntries(Object.entries(info.properties).map(([name, { value }]) => [name, value]));
-};
-
 const knows = (peer: Peer, id: string, values: Record<string, unknown> | undefined): Promise<unknown> =>
-  waitFor(() => JSON.stringify(known(peer, id)) === JSON.stringify(values), {
+  waitFor(() => JSON.stringify(lastValues(peer, id)) === JSON.stringify(values), {
     timeoutMs: 15_000,
-    what: () => `${JSON.stringify(values)} to be known; it is ${JSON.stringify(known(peer, id))}`,
+    what: () => `${JSON.stringify(values)} to be known; it is ${JSON.stringify(lastValues(peer, id))}`,
   });
 
 const lists = (peer: Peer, id: string): Promise<unknown> =>
@@ -100,16 +88,16 @@ test("a lock's state is in nobody's records, and leaves them when a Thing is res
   for (const thing of [lock, bell]) await thing.emitPropertyChange('value', true);
   // Both wait for the same turn.
   await knows(hall, idOf(bell), { value: true });
-  assert.equal(known(hall, idOf(lock)), undefined);
-  assert.equal(known(door, idOf(lock)), undefined);
+  assert.equal(lastValues(hall, idOf(lock)), undefined);
+  assert.equal(lastValues(door, idOf(lock)), undefined);
   await hall.governance.restrict(idOf(bell), true);
   await hall.governance.restrict(idOf(lock), false);
-  await waitFor(() => known(door, idOf(bell)) === undefined, { what: 'the restriction' });
+  await waitFor(() => lastValues(door, idOf(bell)) === undefined, { what: 'the restriction' });
   await knows(hall, idOf(lock), { value: true });
   await door.stop();
   // Not only is it not shown: it is gone, and is not there when the restriction ends.
   await hall.governance.restrict(idOf(bell), false);
-  assert.equal(known(hall, idOf(bell)), undefined);
+  assert.equal(lastValues(hall, idOf(bell)), undefined);
 });
 
 test('a device that joins tells its new fabric what it knows; what it stops exposing is forgotten', async (t) => {
@@ -140,8 +128,8 @@ test("a guest's device writes no shadow, and a guest reads none", async (t) => {
   await knows(hall, idOf(lamp), { value: 2 });
   await hall.governance.grant({ subject: visitor.id, things: [idOf(lamp)], operations: ['read'] });
   await lists(visitor, idOf(lamp));
-  assert.equal(known(visitor, idOf(lamp)), undefined);
-  assert.equal(known(visitor, idOf(gadget)), undefined);
+  assert.equal(lastValues(visitor, idOf(lamp)), undefined);
+  assert.equal(lastValues(visitor, idOf(gadget)), undefined);
 });
 
 test('a hacked bulb writes the shadow of another device, and garbage into its own: nobody reads any of it', async (t) => {
@@ -164,6 +152,6 @@ test('a hacked bulb writes the shadow of another device, and garbage into its ow
     },
   ]);
   await knows(hall, idOf(own), { on: true });
-  assert.deepEqual(known(hall, idOf(lamp)), { value: 1 });
+  assert.deepEqual(lastValues(hall, idOf(lamp)), { value: 1 });
   assert.equal(hall.lastKnown(idOf(own)).properties.on!.ageMs, 0, 'nothing is younger than now');
 });

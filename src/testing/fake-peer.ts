@@ -291,7 +291,8 @@ export class FakePeer implements PeerApi {
     return this.descriptions.filter(
       (td) =>
         (filter.type === undefined || td['@type'] === filter.type) &&
-        (filter.query === undefined || td.title.toLowerCase().includes(filter.query.toLowerCase())),
+        (filter.query === undefined ||
+          `${td.id} ${td.title}`.toLowerCase().includes(filter.query.toLowerCase())),
     );
   }
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromHex } from '../core/bytes.ts';
 import type { Signer } from '../core/crypto.ts';
+import { toAlthingError } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
 import { joinProofBytes } from '../fabric/control.ts';
 import { FrameChannel } from '../net/frame-channel.ts';
@@ -96,6 +97,18 @@ export class PeerLab {
 /** Whether a peer has a session with another one. */
 export const isOnline = (peer: Peer, other: PeerId): boolean =>
   peer.peers().some(({ peer: id, state }) => id === other && state === 'online');
+
+/** The last known values of a Thing by name, as a peer's records have them; undefined where there are none. */
+export const lastValues = (peer: Peer, thing: string): Record<string, unknown> | undefined => {
+  try {
+    const { properties } = peer.lastKnown(thing);
+    return Object.fromEntries(Object.entries(properties).map(([name, { value }]) => [name, value]));
+  } catch (error) {
+    const { code } = toAlthingError(error);
+    if (code === 'value-unknown' || code === 'thing-unknown') return undefined;
+    throw error;
+  }
+};
 
 /** One connection to a peer in a test's hands. */
 export class Intruder {

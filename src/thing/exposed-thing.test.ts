@@ -360,3 +360,42 @@ test('a destroyed Thing answers nothing, cancels what runs and tells its owner o
     },
   );
 });
+
+test('its owner is told what values were seen: of reads, writes and changes, not of what depends on the asker', async () => {
+  const seen: unknown[] = [];
+  const thing = labThing(labLamp, { onKnown: (_thing, name, value) => seen.push([name, value]) });
+  thing.setPropertyReadHandler('on', async () => true);
+  thing.setPropertyReadHandler('serial', () => 'x1');
+  thing.setPropertyReadHandler('forecast', async () => 3);
+  thing.setPropertyWriteHandler('pin', async () => {});
+  thing.setPropertyWriteHandler('color', () => {});
+  thing.setPropertyWriteHandler('on', async () => {
+    throw new Error('stuck');
+  });
+  // What the device makes of a value is better known than what it was told.
+  thing.setPropertyWriteHandler('level', async () => thing.emitPropertyChange('level', 100));
+  await ask(thing, 'readproperty', { name: 'on' });
+  await ask(thing, 'readmultipleproperties', { input: ['serial'] });
+  await ask(thing, 'readproperty', { name: 'forecast', uriVariables: { days: 2 } });
+  await ask(thing, 'writeproperty', { name: 'pin', input: '1234' });
+  await ask(thing, 'writeproperty', { name: 'color', input: { r: 1 } });
+  await assert.rejects(ask(thing, 'writeproperty', { name: 'on', input: false }));
+  await ask(thing, 'writeproperty', { name: 'level', input: 99 });
+  await thing.emitPropertyChange('on', false);
+  assert.deepEqual(seen, [
+    ['on', true],
+    ['serial', 'x1'],
+    ['color', { r: 1 }],
+    ['level', 100],
+    ['on', false],
+  ]);
+});
+
+test('properties of a Thing that has variables itself are known to nobody but the asker', async () => {
+  const seen: unknown[] = [];
+  const td = { ...labLamp, uriVariables: { unit: { type: 'string' } } };
+  const thing = labThing(td as never, { onKnown: (_thing, name) => seen.push(name) });
+  thing.setPropertyReadHandler('on', () => true);
+  await ask(thing, 'readproperty', { name: 'on' });
+  assert.deepEqual(seen, []);
+});

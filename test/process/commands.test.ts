@@ -45,10 +45,10 @@ test('peers and things are listed as JSON and as tables', async () => {
   assert.deepEqual(await cli('peers'), JSON.parse(JSON.stringify(peer.peers())));
   assert.deepEqual(await cli('things'), JSON.parse(JSON.stringify(peer.things())));
   const peers = await shown('peers');
-  assert.match(peers.lines[0]!, /^NAME +ROLE +STATE +RTT +ADDRESS +LAST SEEN +PEER$/);
-  assert.match(peers.lines[2]!, /^attic +member +online +0\.4 ms +127\.0\.0\.1:7422 +- +z6Mk/);
+  assert.match(peers.lines[0]!, /^NAME +ROLE +STATE +RTT +ADDRESS +LAST SEEN +ROOM +PEER$/);
+  assert.match(peers.lines[2]!, /^attic +member +online +0\.4 ms +127\.0\.0\.1:7422 +- +- +z6Mk/);
   const things = await shown('things');
-  assert.match(things.lines[1]!, /^Lamp +Light +hall +online +urn:althing:/);
+  assert.match(things.lines[1]!, /^Lamp +Light +- +hall +online +urn:althing:/);
 });
 
 test('things are found by type and text, and an empty list says what to do', async () => {
@@ -85,6 +85,24 @@ test('values are written by their schema and read back', async () => {
 
 test('bytes are read as base64', async () => {
   assert.equal(await cli('read', 'lamp', 'snapshot'), 'iVBORw==');
+});
+
+test('read --last says what was last known and how long ago; a device out of reach is told with it', async () => {
+  const value = { value: 10, time: '2025-01-01T00:00:00.000Z', ageMs: 720_000, online: true };
+  assert.deepEqual(await cli('read', 'lamp', 'level', '--last'), value);
+  assert.deepEqual((await shown('read', 'lamp', 'level', '--last')).lines, ['10 (12 min ago)']);
+  for (const name of ['on', 'snapshot', 'nothing', 'toString'])
+    assert.equal((await run('read', 'lamp', name, '--last')).error?.code, 'value-unknown');
+  peer.failure = new AlthingError('peer-offline', 'The device of the lamp cannot be reached.');
+  try {
+    const { stderr, exitCode } = await shown('read', 'lamp', 'level');
+    assert.equal(exitCode, errorTable['peer-offline'].exit);
+    assert.match(stderr, /cannot be reached\. Last known: 10 \(12 min ago\)\.\n/);
+    assert.match((await shown('read', 'lamp', 'on')).stderr, /cannot be reached\.\n/);
+    assert.equal((await run('read', 'lamp', 'level')).error?.message, peer.failure.message);
+  } finally {
+    peer.failure = undefined;
+  }
 });
 
 test('what the device refuses ends with its code', async () => {
