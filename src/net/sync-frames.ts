@@ -10,6 +10,7 @@ import {
   maxFraudEntries,
   maxHashes,
   maxNamed,
+  maxRecords,
   maxTold,
   maxVectorEntries,
   type SyncMessage,
@@ -46,7 +47,7 @@ const recordsSchema = v.tuple([
   key,
   position,
   position,
-  v.pipe(v.array(v.instance(Uint8Array)), v.minLength(1), v.maxLength(10_000)),
+  v.pipe(v.array(v.instance(Uint8Array)), v.minLength(1), v.maxLength(maxRecords)),
   v.optional(piecesOf(toldBytes, maxTold)),
 ]);
 const summarySchema = v.tuple([

@@ -53,6 +53,13 @@ export class HeldBackAuthors {
     return entry?.released === false && comparePositions(position, entry.held.at) >= 0;
   }
 
+  /** Why records of this author up to `position` would not be taken in for now. */
+  why(stream: RecordStream, author: PeerId, position: Position): HeldBack['why'] | undefined {
+    return this.waits(stream, author, position)
+      ? this.#entries.get(entryKey(stream, author))!.held.why
+      : undefined;
+  }
+
   /** Lets those be asked for again whose time has come; says whether there are any. */
   release(now: number, fabricTimeMs: number): boolean {
     let found = false;

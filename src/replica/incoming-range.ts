@@ -2,6 +2,7 @@
  * Records of one author as another peer sent them: what of them is new here, and why some of it is not taken in.
  * Relies on the author's log as it is; signatures are checked here, and nothing is changed.
  */
+import { toHex } from '../core/bytes.ts';
 import { stampMs } from '../core/clock.ts';
 import type { Crypto } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
@@ -46,6 +47,8 @@ export interface Verifier {
   readonly fabric: Uint8Array;
   readonly crypto: Crypto;
   readonly yieldTurn: () => Promise<void>;
+  /** A record that is held already, by its hash: its signature was checked when it came. */
+  readonly held: (hash: string) => SignedRecord | undefined;
 }
 
 /**
@@ -58,7 +61,8 @@ export const verifyRange = async (range: IncomingRange, verifier: Verifier): Pro
   let last: Position = range.from;
   for (const [at, raw] of range.records.entries()) {
     if (at % verifyBatch === verifyBatch - 1) await verifier.yieldTurn();
-    const record = openRecord(raw, verifier.fabric, verifier.crypto);
+    const record =
+      verifier.held(toHex(verifier.crypto.sha256(raw))) ?? openRecord(raw, verifier.fabric, verifier.crypto);
     if (record.authorId !== author || record.stream !== range.stream)
       refuse(record, 'it is not of the author and stream that it was sent as');
     if (comparePositions(record, last) <= 0 || comparePositions(record, range.to) > 0)

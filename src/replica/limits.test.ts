@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromHex } from '../core/bytes.ts';
 import { stampOf } from '../core/clock.ts';
+import { nodeCrypto } from '../store/node-crypto.ts';
 import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
 import { origin, type SignedRecord } from './record.ts';
@@ -88,6 +89,22 @@ test('a member has two thousand control records and no more, its own writes incl
     here.replica.overQuota().map(({ peer, stream }) => [peer, stream]),
     [[member.id, 'control']],
   );
+});
+
+test('what waits and was not asked for costs no signature, nor does what is held already', async (t) => {
+  const lab = await ReplicaLab.of(2, seedOf(t));
+  const [here] = lab.peers as [LabPeer];
+  const good = signedBy(lab, 1, { seq: 1, key: 'good' });
+  const ahead = signedBy(lab, 1, { seq: 2, hlc: stampOf(lab.clock.now() + 300_000) });
+  assert.equal(await here.replica.receive(rangeOf([good, ahead])), 'ahead');
+  const { mock } = t.mock.method(nodeCrypto, 'verify');
+  assert.equal(await here.replica.receive(rangeOf([good, ahead])), 'ahead');
+  assert.equal(await here.replica.receive(rangeOf([good]), { reach: 'all' }), 'known');
+  assert.equal(mock.callCount(), 0);
+  lab.clock.advance(61_000);
+  here.replica.tick();
+  assert.equal(await here.replica.receive(rangeOf([good, ahead])), 'ahead');
+  assert.equal(mock.callCount(), 1);
 });
 
 test('what was too much is asked for again, and taken in once its author may have more', async (t) => {

@@ -222,7 +222,7 @@ export class Reconciler {
     const rest = comparePositions(to, this.#replica.position(stream, author)) < 0;
     for (const side of sides) {
       side.link.send({ kind: 'records', stream, author: key, from, to, records, told: concat(...names) });
-      side.holds({ ...to, stream, author: key, digest: undefined });
+      side.holds({ ...to, stream, author: key, authorId: author, digest: undefined });
       if (rest) this.#sendVector(side.link, [this.#replica.entry(stream, author)!]);
     }
   }
@@ -288,8 +288,9 @@ export class Reconciler {
   #hear(side: RemoteSide, entries: readonly VectorEntry[]): void {
     for (const entry of entries) {
       const author = peerIdOf(entry.author);
-      const key = keyOf(entry);
-      side.claims(entry);
+      const known = { ...entry, authorId: author };
+      const key = keyOf(known);
+      side.claims(known);
       const here = this.#replica.position(entry.stream, author);
       if (author === this.#replica.self && comparePositions(entry, here) > 0) this.#replica.hearOwn(entry);
       const asked = this.#asked.get(key);
@@ -314,7 +315,7 @@ export class Reconciler {
   #compare(side: RemoteSide, key: string): void {
     const known = side.known.get(key);
     if (!known?.digest) return;
-    const author = peerIdOf(known.author);
+    const author = known.authorId;
     if (comparePositions(this.#replica.position(known.stream, author), known) !== 0) return;
     const mine = this.#replica.entry(known.stream, author);
     if (!mine || equalBytes(mine.digest, known.digest)) return;
@@ -333,11 +334,11 @@ export class Reconciler {
   /** Asks one session for an author's records where it holds more and nobody is being asked already. */
   #ask(side: RemoteSide, key: string): void {
     const known = side.known.get(key);
-    if (!known || this.#asked.has(key) || side.gaps.get(key) === this.#gap(known)) return;
-    const { stream, author } = known;
-    const id = peerIdOf(author);
+    if (!known || this.#asked.has(key)) return;
+    const { stream, author, authorId: id } = known;
     // Asked again as soon as the membership changes, or the time has come.
     if (!this.#replica.takes(stream, id) || this.#replica.waits(stream, id, known)) return;
+    if (side.gaps.get(key) === this.#gap(known)) return;
     this.#mendedIfEqual(side, key, known);
     const mending = side.mending.get(key);
     const from = this.#replica.position(stream, id);
@@ -353,7 +354,7 @@ export class Reconciler {
   #mendedIfEqual(side: RemoteSide, key: string, known: Known): void {
     const mending = side.mending.get(key);
     if (!mending) return;
-    const mine = this.#replica.entry(known.stream, peerIdOf(known.author));
+    const mine = this.#replica.entry(known.stream, known.authorId);
     const isEqual =
       mine && known.digest && comparePositions(mine, known) === 0 && equalBytes(mine.digest, known.digest);
     const isDone = mending.missing.length === 0 && comparePositions(mending.cursor, known) >= 0;
@@ -361,8 +362,8 @@ export class Reconciler {
   }
 
   /** Names the state in which an author's records cannot be had: what is there does not follow on what is here. */
-  #gap({ stream, author, epoch, seq }: Known): string {
-    const here = this.#replica.position(stream, peerIdOf(author));
+  #gap({ stream, authorId, epoch, seq }: Known): string {
+    const here = this.#replica.position(stream, authorId);
     return `${here.epoch} ${here.seq} ${epoch} ${seq}`;
   }
 
@@ -374,8 +375,9 @@ export class Reconciler {
 
   #answer(side: RemoteSide, want: Extract<SyncMessage, { kind: 'want' }>): void {
     const { stream, author, from } = want;
-    const range = this.#replica.range(stream, peerIdOf(author), from, chunkBytes);
-    if (range) side.holds({ ...range.to, stream, author, digest: undefined });
+    const authorId = peerIdOf(author);
+    const range = this.#replica.range(stream, authorId, from, chunkBytes);
+    if (range) side.holds({ ...range.to, stream, author, authorId, digest: undefined });
     const records = range?.records.map((record) => record.raw) ?? [];
     this.#reply(side.link, want, range && { kind: 'records', stream, author, from, to: range.to, records });
   }
@@ -395,7 +397,7 @@ export class Reconciler {
     const { stream } = range;
     const author = peerIdOf(range.author);
     const key = keyOf(range);
-    side.holds({ ...range.to, stream, author: range.author, digest: undefined });
+    side.holds({ ...range.to, stream, author: range.author, authorId: author, digest: undefined });
     if (range.told && author === side.link.peer) this.#toldByAuthor(key, range.to, range.told);
     const asked = this.#asked.get(key);
     const isAnswer =
@@ -469,10 +471,10 @@ export class Reconciler {
     if (known && misses >= missesToTell) this.#noteWithheld(side, known);
   }
 
-  #noteWithheld({ link }: RemoteSide, { stream, author, epoch, seq }: Known): void {
+  #noteWithheld({ link }: RemoteSide, { stream, authorId, epoch, seq }: Known): void {
     this.#withheld.note({
       peer: link.peer,
-      author: peerIdOf(author),
+      author: authorId,
       stream,
       position: { epoch, seq },
       sinceMs: this.#options.now(),

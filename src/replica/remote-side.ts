@@ -5,7 +5,7 @@
 
 import { toHex } from '../core/bytes.ts';
 import { AlthingError } from '../core/errors.ts';
-import { peerIdOf, publicKeyOf } from '../core/ids.ts';
+import { type PeerId, peerIdOf, publicKeyOf } from '../core/ids.ts';
 import { comparePositions, type Position } from './record.ts';
 import type { RecordStream } from './record-store.ts';
 import { type SyncLink, toldBytes } from './sync-messages.ts';
@@ -17,6 +17,8 @@ const maxKnown = 20_000;
 export interface Known extends Position {
   readonly stream: RecordStream;
   readonly author: Uint8Array;
+  /** Kept beside the key: ids cost more than all else that is done with the claims of a liar. */
+  readonly authorId: PeerId;
   /** What it said of its records at this position. */
   readonly digest: Uint8Array | undefined;
 }
@@ -91,5 +93,8 @@ export class RemoteSide {
 }
 
 /** Names an author's stream. */
-export const keyOf = ({ stream, author }: Pick<Known, 'stream' | 'author'>): string =>
-  `${stream}/${peerIdOf(author)}`;
+export const keyOf = ({
+  stream,
+  author,
+  authorId = peerIdOf(author),
+}: Pick<Known, 'stream' | 'author'> & { readonly authorId?: PeerId }): string => `${stream}/${authorId}`;

@@ -2,7 +2,6 @@
  * One peer's copy of the fabric's shared state: what it holds, what it may add, what it reads from it.
  * Relies on a durable store, a clock and cryptography passed in; knows nothing of sessions.
  */
-import { fromHex } from '../core/bytes.ts';
 import { type HybridClock, stampMs } from '../core/clock.ts';
 import type { Crypto, Signer } from '../core/crypto.ts';
 import { AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
@@ -24,6 +23,7 @@ import {
   verifyRange,
 } from './incoming-range.ts';
 import { OwnPosition } from './own-position.ts';
+import { signDrafts } from './own-records.ts';
 import { checkOwnWord } from './own-word.ts';
 import { Allowance, wasAdmin } from './quotas.ts';
 import {
@@ -32,7 +32,6 @@ import {
   origin,
   type Position,
   type SignedRecord,
-  signRecord,
   streamOf,
 } from './record.ts';
 import type { RecordStream, StateStore, StoredState } from './record-store.ts';
@@ -75,6 +74,9 @@ export interface ReplicaOptions {
   readonly yieldTurn: () => Promise<void>;
   readonly logger: Logger;
 }
+
+/** Records put in their places before others get their turn: about 5 ms in the longest log. */
+const keepBatch = 64;
 
 /** The shared state. All changes go through one queue; `onChange` is called after each became durable. */
 export class Replica {
@@ -330,36 +332,17 @@ export class Replica {
     });
     await this.#own.keep();
     const log = this.#holdings.log(stream, signer.publicKey);
-    const allowance = this.#allowance(log);
     const from = log.position;
-    let prev = log.last?.hash ?? null;
-    const records: SignedRecord[] = [];
-    for (const { collection, key, value, deleted = false } of drafts) {
-      const raw = signRecord(
-        {
-          collection,
-          key,
-          author: signer.publicKey,
-          ...this.#own.after(stream, records.length),
-          hlc: clock.next(),
-          deleted,
-          value: stream === 'control' ? { ...(value as object), prev: prev && fromHex(prev) } : value,
-        },
-        this.fabric.id,
-        signer,
-      );
-      const record = openRecord(raw, this.fabric.id, crypto, { trusted: true });
-      if (!allowance.take(record))
-        throw new AlthingError(
-          'too-many',
-          `This peer has as many ${stream} records as one peer may have: expose or keep less.`,
-        );
-      prev = record.hash;
-      records.push(record);
-    }
+    const records = signDrafts(drafts, {
+      ...{ stream, signer, crypto, clock, fabric: this.fabric.id },
+      placeOf: (at) => this.#own.after(stream, at),
+      prev: log.last?.hash ?? null,
+      allowance: this.#allowance(log),
+    });
     await store.commit(log.batch(records));
     this.#own.wrote(stream, records.at(-1)!);
-    this.#apply(records, { own: true, from });
+    await this.#keepAll(records);
+    this.onChange({ ...unchanged, records, own: true, from });
     return records;
   }
 
@@ -371,9 +354,17 @@ export class Replica {
     const from = log.position;
     if (reach === 'next' && comparePositions(from, range.to) >= 0) return 'known';
     if (reach === 'next' && comparePositions(from, range.from) < 0) return 'behind';
+    // What nobody asked for while it waits costs no signature.
+    const why = reach === 'next' && this.#heldBack.why(stream, author, range.to);
+    if (why) return why;
 
     const { crypto, yieldTurn } = this.#options;
-    const opened = await verifyRange(range, { fabric: this.fabric.id, crypto, yieldTurn });
+    const opened = await verifyRange(range, {
+      fabric: this.fabric.id,
+      crypto,
+      yieldTurn,
+      held: (hash) => log.named(hash),
+    });
     const sifted = () =>
       sift(opened, log, {
         self: this.self,
@@ -396,7 +387,8 @@ export class Replica {
       await this.#options.store.commit(log.batch(records));
       this.#see(records);
       if (author === this.self) this.#own.openAbove(range.to.epoch);
-      this.#apply(records, { own: false, from });
+      await this.#keepAll(records);
+      this.onChange({ ...unchanged, records, own: false, from });
     }
     return stoppedBy ?? (records.length > 0 ? 'applied' : 'known');
   }
@@ -431,10 +423,13 @@ export class Replica {
       if (authorId === this.self || stampMs(hlc) <= latest) this.#options.clock.see(hlc);
   }
 
-  #apply(records: readonly SignedRecord[], how: { own: boolean; from: Position }): void {
-    for (const record of records) this.#holdings.keep(record);
-    if (records.some(({ stream }) => stream === 'control')) this.#authorityChanged();
-    this.onChange({ ...unchanged, records, ...how });
+  /** A slot in a long log costs: others get their turn in between, and may see the first of these before the rest. */
+  async #keepAll(records: readonly SignedRecord[]): Promise<void> {
+    for (const [at, record] of records.entries()) {
+      if (at % keepBatch === keepBatch - 1) await this.#options.yieldTurn();
+      this.#holdings.keep(record);
+      if (record.stream === 'control') this.#authorityChanged();
+    }
   }
 
   /** Control records came or went: authority is computed when it is next asked for, what follows is done after what waits. */

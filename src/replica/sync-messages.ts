@@ -102,6 +102,8 @@ export interface SyncLink {
 
 /** Most entries in one vector message. */
 export const maxVectorEntries = 2000;
+/** Most records in one message: more than go in a chunk of them. */
+export const maxRecords = 1500;
 /** Most hashes in one message of hashes. */
 export const maxHashes = 8192;
 /** Most records asked for by their hashes at once. */
