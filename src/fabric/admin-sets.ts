@@ -81,7 +81,13 @@ interface Candidate {
 /** Signatures inside proposals are checked once a record: the records are immutable. */
 const checkedRecoveries = new WeakMap<ControlRecord, boolean>();
 
-const isRecovered = (record: ControlRecord, proposal: Proposal, fabric: Fabric, crypto: Crypto): boolean => {
+/** Whether a proposal carries the recovery key's signature. */
+export const isRecovered = (
+  record: ControlRecord,
+  proposal: Proposal,
+  fabric: Fabric,
+  crypto: Crypto,
+): boolean => {
   if (proposal.recovery === null) return false;
   let holds = checkedRecoveries.get(record);
   if (holds === undefined) {

@@ -55,10 +55,16 @@ export interface MembersInput {
 /** Signatures inside admissions are checked once a record: the records are immutable. */
 const checkedProofs = new WeakMap<ControlRecord, boolean>();
 
-const provesInvite = (record: RecordOf<Admission>, fabric: Fabric, crypto: Crypto): boolean => {
+/** Whether the holder of the invite signed the joiner's key. */
+export const provesInvite = (
+  record: ControlRecord,
+  admission: Admission,
+  fabric: Fabric,
+  crypto: Crypto,
+): boolean => {
   let holds = checkedProofs.get(record);
   if (holds === undefined) {
-    holds = verifyJoinProof(fabric.id, record.statement, crypto);
+    holds = verifyJoinProof(fabric.id, admission, crypto);
     checkedProofs.set(record, holds);
   }
   return holds;
@@ -130,7 +136,10 @@ export const computeMembers = (
   let waiting = admissions.filter((record) => {
     const standing = invites.get(toHex(record.statement.invite));
     if (!standing || stampMs(record.hlc) > standing.invite.expires) return false;
-    return !gone.has(peerIdOf(record.statement.joiner)) && provesInvite(record, fabric, input.crypto);
+    return (
+      !gone.has(peerIdOf(record.statement.joiner)) &&
+      provesInvite(record, record.statement, fabric, input.crypto)
+    );
   });
   for (let before = -1; before !== members.size; ) {
     before = members.size;
@@ -170,7 +179,7 @@ const standingInvites = (
   for (const { statement } of confirmations)
     if (putOut(statement.joiner)) closed.add(toHex(statement.invite));
   for (const record of admissions)
-    if (putOut(record.statement.joiner) && provesInvite(record, fabric, crypto))
+    if (putOut(record.statement.joiner) && provesInvite(record, record.statement, fabric, crypto))
       closed.add(toHex(record.statement.invite));
 
   const confirmed = new Map<string, Set<string>>();

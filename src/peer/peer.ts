@@ -229,7 +229,7 @@ export class Peer implements PeerApi {
         });
     }
     const how = { crypto: nodeCrypto, yieldTurn };
-    const records = await openStored(stored.records, fabric.id, how);
+    const records = await openStored(stored.records, fabric, how);
     this.#run = this.#newRun(fabric, { ...stored, records });
     if (notes.get(rebuiltNote) === true) await this.#startRebuilt();
     else await this.#run.start();

@@ -49,6 +49,8 @@ export interface Verifier {
   readonly yieldTurn: () => Promise<void>;
   /** A record that is held already, by its hash: its signature was checked when it came. */
   readonly held: (hash: string) => SignedRecord | undefined;
+  /** Does what would take long if it were done for all at once; called for each record. */
+  readonly prepare: (record: SignedRecord) => void;
 }
 
 /**
@@ -67,6 +69,7 @@ export const verifyRange = async (range: IncomingRange, verifier: Verifier): Pro
       refuse(record, 'it is not of the author and stream that it was sent as');
     if (comparePositions(record, last) <= 0 || comparePositions(record, range.to) > 0)
       refuse(record, 'it stands outside the range that it was sent in');
+    verifier.prepare(record);
     last = record;
     records.push(record);
   }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { fromHex } from '../core/bytes.ts';
 import { stampOf } from '../core/clock.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
+import { inviteSigner, peerSigner } from '../testing/control-lab.ts';
 import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
 import { origin, type SignedRecord } from './record.ts';
@@ -105,6 +106,26 @@ test('what waits and was not asked for costs no signature, nor does what is held
   here.replica.tick();
   assert.equal(await here.replica.receive(rangeOf([good, ahead])), 'ahead');
   assert.equal(mock.callCount(), 1);
+});
+
+test('signatures inside statements are checked while records are taken in, not all at once with the authority', async (t) => {
+  const lab = await ReplicaLab.of(2, seedOf(t));
+  const [here] = lab.peers as [LabPeer];
+  let prev: Uint8Array | null = null;
+  const records: SignedRecord[] = [];
+  for (let seq = 1; seq <= 20; seq++) {
+    const keys = { invite: inviteSigner(1).publicKey, joiner: peerSigner(100 + seq).publicKey };
+    const value = { type: 'admission', prev, ...keys, proof: new Uint8Array(64) };
+    records.push(signedBy(lab, 1, { collection: 'member', seq, value }));
+    prev = fromHex(records.at(-1)!.hash);
+  }
+  const { mock } = t.mock.method(nodeCrypto, 'verify');
+  const checked: number[] = [];
+  here.replica.onChange = () => checked.push(mock.callCount());
+  await here.replica.receive(rangeOf(records));
+  assert.deepEqual(checked, [40]);
+  assert.equal(here.replica.authority.members.size, 2);
+  assert.equal(mock.callCount(), 40);
 });
 
 test('what was too much is asked for again, and taken in once its author may have more', async (t) => {

@@ -9,6 +9,8 @@ import { type Crypto, type Signer, signedBytes } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
 import { peerIdOf } from '../core/ids.ts';
 import { type ControlRecord, controlCollections, parseStatement } from '../fabric/control.ts';
+import type { Fabric } from '../fabric/genesis.ts';
+import { checkInner } from '../fabric/inner-signatures.ts';
 import type { RecordStream, StoredRecord } from './record-store.ts';
 
 /** Largest record, signature included. */
@@ -160,12 +162,14 @@ const openBatch = 64;
  */
 export const openStored = async (
   stored: readonly Uint8Array[],
-  fabric: Uint8Array,
+  fabric: Fabric,
   { crypto, yieldTurn }: { readonly crypto: Crypto; readonly yieldTurn: () => Promise<void> },
 ): Promise<SignedRecord[]> => {
   const records: SignedRecord[] = [];
   for (const raw of stored) {
-    records.push(openRecord(raw, fabric, crypto, { trusted: true }));
+    const record = openRecord(raw, fabric.id, crypto, { trusted: true });
+    checkInner(record, fabric, crypto);
+    records.push(record);
     if (records.length % openBatch === 0) await yieldTurn();
   }
   return records;

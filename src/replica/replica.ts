@@ -9,6 +9,7 @@ import { type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Authority, FraudCuts } from '../fabric/authority.ts';
 import type { Fabric } from '../fabric/genesis.ts';
+import { checkInner } from '../fabric/inner-signatures.ts';
 import type { AuthorLog, RecordRange } from './author-log.ts';
 import { type FraudEntry, type FraudProof, FraudProofs, openProof } from './fraud-proofs.ts';
 import { type HeldBack, HeldBackAuthors } from './held-back.ts';
@@ -364,6 +365,7 @@ export class Replica {
       crypto,
       yieldTurn,
       held: (hash) => log.named(hash),
+      prepare: (record) => checkInner(record, this.fabric, crypto),
     });
     const sifted = () =>
       sift(opened, log, {
