@@ -18,6 +18,7 @@ const clockOf = (offsets: readonly number[], options: Partial<FabricClockOptions
     genesisMs: now - 30 * dayMs,
     keptMs: 0,
     offsets: () => offsets,
+    isPair: () => false,
     ...options,
   });
 
@@ -35,6 +36,29 @@ test('the median counts; of an even number the middle one that is nearer to the 
   assert.equal(clockOf([-50, 70_000, 80_000]).offsetMs, 0);
   assert.equal(clockOf([60_000, 70_000, 80_000]).offsetMs, 60_000);
   assert.equal(clockOf([-60_000, -70_000, -80_000]).offsetMs, -60_000);
+});
+
+test('in a fabric of two the later clock counts at both, since the one that has stood still is behind', () => {
+  const isPair = (): boolean => true;
+  const hourMs = 3_600_000;
+  assert.equal(clockOf([9 * hourMs], { isPair }).offsetMs, 9 * hourMs, 'the one that was off for a night');
+  assert.equal(clockOf([-9 * hourMs], { isPair }).offsetMs, 0, 'the one that was not');
+  assert.equal(clockOf([9 * hourMs], { isPair, synchronised: () => true }).offsetMs, 0);
+});
+
+test('in a fabric of two a liar moves the time by less than a day, however often, and leaves the own clock its vote', () => {
+  const isPair = (): boolean => true;
+  assert.equal(clockOf([dayMs], { isPair }).offsetMs, 0);
+  assert.equal(clockOf([8e15], { isPair }).offsetMs, 0);
+  const moved = clockOf([dayMs - 1], { isPair }).timeMs();
+  assert.equal(moved, now + dayMs - 1);
+  const later = clockOf([dayMs - 1], { isPair, keptMs: moved });
+  assert.ok(!later.ownIsWrong, 'what was kept of the lie does not silence the own clock');
+  assert.equal(later.timeMs(), moved, 'nor is the lie built upon');
+});
+
+test('of more than two members the only one in session does not move the time: it may be a liar', () => {
+  assert.equal(clockOf([9 * 3_600_000]).offsetMs, 0);
 });
 
 test('a clock that the network keeps right decides alone', () => {

@@ -19,6 +19,8 @@ export interface FabricClockOptions {
   readonly keptMs: number;
   /** The other clocks less the own one: of each member in session one, guests and visitors left out. */
   readonly offsets: () => readonly number[];
+  /** Whether the fabric has one other member that is no guest, so that there is no third clock to ask. */
+  readonly isPair: () => boolean;
 }
 
 /** What one peer takes for the time. */
@@ -37,9 +39,11 @@ export class FabricClock {
 
   /** The fabric's time less the own clock, milliseconds; undefined where the own clock is wrong and nobody told another. */
   get offsetMs(): number | undefined {
-    const own = this.ownIsWrong ? [] : [0];
-    if (own.length > 0 && this.#options.synchronised()) return 0;
-    return middle([...own, ...this.#options.offsets()]);
+    const { synchronised, offsets, isPair } = this.#options;
+    const others = offsets();
+    if (this.ownIsWrong) return middle(others);
+    if (synchronised()) return 0;
+    return others.length === 1 && isPair() ? later(others[0]!) : middle([0, ...others]);
   }
 
   /** False where nothing is known of the time: what begins or ends at some time is not decided by this clock then. */
@@ -54,6 +58,12 @@ export class FabricClock {
     return offsetMs === undefined ? Math.max(genesisMs, keptMs) : Math.round(now() + offsetMs);
   }
 }
+
+/**
+ * Of two clocks with no third to ask, the one that has stood still is behind. Not more than a day: what a liar does by
+ * it then wears off by itself, and never makes the own clock count as wrong against what was kept.
+ */
+const later = (offsetMs: number): number => (offsetMs < lostMs ? Math.max(0, offsetMs) : 0);
 
 /** The median; of the two middle ones of an even number the one nearer to the own clock. */
 const middle = (offsets: readonly number[]): number | undefined => {

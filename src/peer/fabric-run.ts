@@ -3,19 +3,18 @@
  * Relies on the peer for what outlives it: identity, store, listener, discovery and the exposed Things.
  */
 import { randomBytes } from 'node:crypto';
-import { HybridClock, stampMs } from '../core/clock.ts';
+import { HybridClock } from '../core/clock.ts';
 import { type AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
 import type { DepartureInfo } from '../core/governance-shapes.ts';
 import { hashId, type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import type { Endpoint } from '../net/channel.ts';
 import type { Sighting } from '../net/discovery-api.ts';
-import { FabricClock } from '../net/fabric-clock.ts';
+import type { FabricClock } from '../net/fabric-clock.ts';
 import { answerDoor, greet } from '../net/handshake.ts';
 import type { NetworkInterface } from '../net/interfaces.ts';
 import type { Session } from '../net/session.ts';
 import { Supervisor } from '../net/supervisor.ts';
-import { createSynchronised } from '../net/synchronised.ts';
 import { formatEndpoint } from '../net/tls-channel.ts';
 import { Reconciler } from '../replica/reconciler.ts';
 import { recordValue } from '../replica/record.ts';
@@ -30,10 +29,11 @@ import { createDevice, type Device } from './device.ts';
 import { Directory } from './directory.ts';
 import { endedText } from './ended-text.ts';
 import type { FabricRunOptions } from './fabric-run-options.ts';
+import { createFabricTime } from './fabric-time.ts';
 import { sightingTag } from './join.ts';
 import { Membership } from './membership.ts';
-import { proofNote } from './open-fabric.ts';
 import { SeenThings } from './seen-things.ts';
+import { ShownMembership } from './shown-membership.ts';
 
 /** Lets everything else that waits go first. */
 export const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -60,6 +60,7 @@ export class FabricRun {
   readonly #options: FabricRunOptions;
   readonly #self: PeerId;
   readonly #clock: HybridClock;
+  readonly #shown: ShownMembership;
   /** What this peer sees as a guest. */
   readonly #seen: SeenThings;
   readonly #device: Device;
@@ -78,12 +79,11 @@ export class FabricRun {
     this.#options = options;
     this.fabric = fabric;
     this.#self = peerIdOf(signer.publicKey);
-    this.time = new FabricClock({
-      now: Date.now,
-      synchronised: createSynchronised(),
-      genesisMs: fabric.genesis.created,
-      keptMs: stampMs(options.kept.floor.clock),
-      offsets: () => this.#clockOffsets(),
+    this.time = createFabricTime({
+      fabric,
+      keptStamp: options.kept.floor.clock,
+      membership: () => this.membership,
+      sessions: () => this.supervisor?.sessions() ?? [],
     });
     const fabricTimeMs = () => this.time.timeMs();
     this.#clock = new HybridClock(writingClock(Date.now, fabricTimeMs), options.kept.floor.clock);
@@ -110,6 +110,12 @@ export class FabricRun {
       dismissed: (records) => void this.#dismissed(records),
       admitted: (peer, role) => options.activity({ kind: 'member-joined', peer, message: role }),
     });
+    this.#shown = new ShownMembership({
+      membership: this.membership,
+      notes: options.notes,
+      roleChanged: () => this.#roleChanged(),
+      logger,
+    });
     this.#seen = new SeenThings({
       self: this.#self,
       notes: options.notes,
@@ -117,7 +123,7 @@ export class FabricRun {
       admits: () => true,
       changed: options.seenChanged,
       introduced: () => this.#want(),
-      membership: (records) => this.#learn(records),
+      membership: (records) => this.#shown.take(records),
       logger,
     });
     this.directory = new Directory(this.replica, {
@@ -317,6 +323,7 @@ export class FabricRun {
     if (session.dialled) void this.#remember(session);
     this.#guards.set(session, this.#device.server.guard(session));
     if (this.isGuest) void this.#seen.follow(session);
+    else if (first && session.visitor.kind === 'member') void this.#shown.ask(session);
     if (first) {
       logger.info({ peer, address: session.remoteAddress }, 'In session.');
       activity({ kind: 'session-up', peer });
@@ -469,26 +476,14 @@ export class FabricRun {
     this.supervisor.want(this.departure ? [] : members, { leaves });
   }
 
-  /** How far the clocks of the members in session are from the own one; guests have no say. */
-  #clockOffsets(): number[] {
-    // Before there are sessions, nobody has told the time.
-    const sessions = this.supervisor?.sessions() ?? [];
-    return sessions.flatMap(({ peer, visitor, clockOffsetMs }) => {
-      const role = visitor.kind === 'member' ? this.membership.roleOf(peer) : undefined;
-      return clockOffsetMs === undefined || role === undefined || role === 'guest' ? [] : [clockOffsetMs];
-    });
-  }
-
-  /** A device shows this guest what it knows of its membership: a guest holds no records, and hears of its role so. */
-  #learn(records: readonly Uint8Array[]): void {
-    if (!this.membership.learn(records)) return;
-    this.#options.notes
-      .set(proofNote, this.membership.proof())
-      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'The new role is not kept.'));
-    if (this.isGuest) return;
-    void this.#seen.forgetAll();
-    void this.publishCard();
+  /** This peer has become a guest, or is one no more, by what a device has shown. */
+  #roleChanged(): void {
+    this.#device.gate.recheck();
+    this.#unlinkGuests();
     this.#want();
+    if (this.isGuest) for (const session of this.supervisor.sessions()) void this.#seen.follow(session);
+    else void this.#seen.forgetAll();
+    void this.publishCard();
   }
 
   #confirm(): void {

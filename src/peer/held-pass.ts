@@ -203,9 +203,7 @@ export class HeldPass {
   #refused(host: PeerId, reason: AlthingError): void {
     if (this.#isOver || !this.#hosts.delete(host)) return;
     this.#supervisor.want(this.#hosts);
-    this.seen
-      .forget(host)
-      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'A note could not be deleted.'));
+    void this.seen.forget(host);
     if (this.#hosts.size === 0) this.#end(reason);
   }
 

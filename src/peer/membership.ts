@@ -58,10 +58,9 @@ export class Membership implements Gatekeeper {
     this.#replica = replica;
     this.#options = options;
     this.#ownProof = options.storedProof;
-    const { self, authority } = replica;
     this.#dismissal = this.#departureBy(options.dismissal);
-    if (authority.members.has(self) || options.storedProof.length === 0) return;
-    this.#provisional.set(self, this.#judge(self, this.#open(options.storedProof)));
+    const stored = this.#open(options.storedProof);
+    if (!this.#holds(stored)) this.#provisional.set(replica.self, this.#judge(replica.self, stored));
   }
 
   get fabric(): Uint8Array {
@@ -92,13 +91,20 @@ export class Membership implements Gatekeeper {
     return departureOf(this.#replica.self, this.#authorityWith(this.#open(records)));
   }
 
-  /** A peer's role by what is known or was proven to us; undefined for strangers. */
+  /**
+   * A peer's role by what is known or was proven to us; undefined for strangers. Of this peer itself, what others have
+   * shown counts beside what it holds: one that is a guest now is sent no records.
+   */
   roleOf(peer: PeerId): Role | undefined {
-    const { authority } = this.#replica;
+    const { authority, self } = this.#replica;
     const role = authority.members.get(peer)?.role;
     let provisional = this.#provisional.get(peer);
-    if (role !== undefined || !provisional) return role;
+    if (!provisional || (role !== undefined && peer !== self)) return role;
     if (provisional.authority !== authority) {
+      if (this.#holds(provisional.proof)) {
+        this.#provisional.delete(peer);
+        return role;
+      }
       // What arrived since may have displaced it: more were let in than the invite has uses.
       provisional = this.#judge(peer, provisional.proof);
       this.#provisional.set(peer, provisional);
@@ -113,17 +119,29 @@ export class Membership implements Gatekeeper {
     return known.members.keys();
   }
 
-  proof(): readonly Uint8Array[] {
-    const known = this.#replica.authority.members.get(this.#replica.self);
-    return known ? atTheDoor(rawOf(known.proof)) : this.#ownProof;
+  /** Whether there is one other member that is no guest. */
+  get isPair(): boolean {
+    let others = 0;
+    for (const peer of this.members()) {
+      if (peer !== this.#replica.self && this.roleOf(peer) !== 'guest') others += 1;
+      if (others > 1) return false;
+    }
+    return others === 1;
   }
 
-  /** Takes in what another peer shows of this guest's membership. Returns whether its role is another one now. */
-  learn(proof: readonly Uint8Array[]): boolean {
+  proof(): readonly Uint8Array[] {
     const { self, authority } = this.#replica;
-    if (authority.members.has(self)) return false;
+    const known = authority.members.get(self);
+    return known && known.role === this.roleOf(self) ? atTheDoor(rawOf(known.proof)) : this.#ownProof;
+  }
+
+  /** Takes in what another peer shows of this one's membership. Returns whether its role is another one now. */
+  learn(proof: readonly Uint8Array[]): boolean {
+    const { self } = this.#replica;
+    const shown = this.#open(proof);
+    if (this.#holds(shown)) return false;
     const before = this.roleOf(self);
-    const learned = this.#judge(self, [...this.#open(this.#ownProof), ...this.#open(proof)]);
+    const learned = this.#judge(self, [...this.#open(this.#ownProof), ...shown]);
     if (learned.role === undefined || learned.role === before) return false;
     this.#provisional.set(self, learned);
     this.#ownProof = proof;
@@ -254,11 +272,22 @@ export class Membership implements Gatekeeper {
     return { proof, role: this.#authorityWith(proof).members.get(peer)?.role, authority };
   }
 
+  /** Whether the replica holds all of these. */
+  #holds(proof: readonly SignedRecord[]): boolean {
+    return this.#missing(proof).length === 0;
+  }
+
+  #missing(proof: readonly SignedRecord[]): SignedRecord[] {
+    if (proof.length === 0) return [];
+    const known = new Set(this.#replica.control.map((record) => record.hash));
+    return proof.filter((record) => !known.has(record.hash));
+  }
+
   #authorityWith(proof: readonly SignedRecord[]): Authority {
     const { authority, control, fabric, fraudCuts } = this.#replica;
-    if (proof.length === 0) return authority;
-    const known = new Set(control.map((record) => record.hash));
-    const more = proof.filter((record) => !known.has(record.hash));
+    const more = this.#missing(proof);
+    // Whoever shows what is known already costs nothing more.
+    if (more.length === 0) return authority;
     return computeAuthority(fabric, [...control, ...more], this.#options.crypto, fraudCuts);
   }
 }

@@ -8,7 +8,7 @@ import { fromHex } from '../core/bytes.ts';
 import type { Signer } from '../core/crypto.ts';
 import { publicKeyOf, thingIdOf } from '../core/ids.ts';
 import { type PassTerms, presentationBytes, signPass } from '../fabric/pass.ts';
-import { decodeTicket, type Ticket } from '../fabric/ticket.ts';
+import { decodeTicket, maxTicketProof, type Ticket } from '../fabric/ticket.ts';
 import { type Frame, frameType } from '../net/frames.ts';
 import { protocolVersions } from '../net/handshake.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
@@ -147,7 +147,7 @@ test('a pass that no admin of this fabric signed, or that was changed after, ope
   assert.equal((await present(lab, device, rubbish))[1], 'record-invalid');
   const large = { ...good, pass: new Uint8Array(5000) };
   assert.equal((await present(lab, device, large))[1], 'protocol-error', 'larger than any pass');
-  const many = { ...good, records: Array.from({ length: 33 }, () => new Uint8Array(70)) };
+  const many = { ...good, records: Array.from({ length: maxTicketProof + 1 }, () => new Uint8Array(70)) };
   assert.equal((await present(lab, device, many))[1], 'protocol-error', 'more records than a ticket carries');
   assert.equal((await present(lab, device, good))[1], 'welcome', 'and the real one was not used up by them');
 });

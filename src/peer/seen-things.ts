@@ -11,6 +11,7 @@ import type { StreamHandle } from '../thing/operations.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { cardIn, type OtherThings, type PeerCard, tdIn } from './directory.ts';
 import { directoryIdOf } from './served-directory.ts';
+import { askMembership } from './shown-membership.ts';
 
 /** Peers whose Things are listed, Things of one of them, and the bytes of their TDs, at most. */
 const maxPeers = 64;
@@ -122,7 +123,13 @@ export class SeenThings implements OtherThings {
     this.#seen.delete(peer);
     this.#cards.delete(peer);
     if (ids.length > 0) this.#options.changed(ids);
-    await this.#options.notes.set(this.#options.notePrefix + peer, null);
+    const { notes, notePrefix, logger } = this.#options;
+    try {
+      await notes.set(notePrefix + peer, null);
+    } catch (error) {
+      // A disk that is full must not end the program; what is shown again replaces the note.
+      logger.warn({ err: error, peer }, 'What a device showed could not be deleted.');
+    }
   }
 
   /** Nothing is followed or listed any more. */
@@ -181,9 +188,8 @@ export class SeenThings implements OtherThings {
   }
 
   async #readOnce(session: Session): Promise<void> {
-    const membership = await this.#ask(session, 'membership');
-    if (Array.isArray(membership) && membership.length > 0)
-      this.#options.membership(membership.filter((raw) => raw instanceof Uint8Array));
+    const membership = await askMembership(session);
+    if (membership.length > 0) this.#options.membership(membership);
     const peers = await this.#ask(session, 'peers');
     const texts: string[] = [];
     let bytes = 0;

@@ -46,18 +46,17 @@ export class PeerLab {
    * Stops a peer, writes with its key what its program would not, and starts it again: a modified peer, to the others.
    * Things have to be exposed anew.
    */
-  async modify(peer: Peer, draft: (replica: Replica) => readonly Draft[]): Promise<Peer> {
+  modify(peer: Peer, draft: (replica: Replica) => readonly Draft[]): Promise<Peer> {
+    return this.restart(peer, () => writeInHome(this.#homeOf.get(peer)!, draft));
+  }
+
+  /** Stops a peer, and starts it again on its home when this has happened. Things have to be exposed anew. */
+  async restart(peer: Peer, meanwhile: () => Promise<unknown> = async () => {}): Promise<Peer> {
     const home = this.#homeOf.get(peer)!;
     const { name } = peer.self();
     await peer.stop();
-    await writeInHome(home, draft);
+    await meanwhile();
     return this.start(name, { home });
-  }
-
-  /** Stops a peer where it runs and starts it again on its home. Things have to be exposed anew. */
-  async restart(peer: Peer): Promise<Peer> {
-    await peer.stop();
-    return this.start(peer.self().name, { home: this.#homeOf.get(peer)! });
   }
 
   /** Makes `joiner` a member of `admin`'s fabric, and waits until each sees the other online. */
