@@ -13,6 +13,6 @@ export const run: RunCommand = async ({ args: [target = '', name], home, options
   });
   out.answer(label, () => {
     const called = label.name === null ? 'has no name of its own' : `is called "${label.name}"`;
-    return `${label.id} ${called}${label.room === null ? '' : `, in the room "${label.room}"`}.`;
+    return `${target} ${called}${label.room === null ? '' : `, in the room "${label.room}"`}.`;
   });
 };

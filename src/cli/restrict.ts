@@ -10,7 +10,7 @@ export const run: RunCommand = async ({ args: [thing = ''], home, options, out }
   const restriction = await client.governance.restrict(thing, options.off !== true);
   out.answer(restriction, () =>
     restriction.restricted
-      ? `${restriction.thing} is for admins, and for those with a grant.`
-      : `${restriction.thing} is open to all members.`,
+      ? `${thing} is for admins, and for those with a grant.`
+      : `${thing} is open to all members.`,
   );
 };

@@ -14,5 +14,5 @@ export const run: RunCommand = async ({ args: [peer = '', role = ''], home, opti
   const cut = options.before === undefined ? {} : { before: parseTime(options.before, '--before') };
   const client = clientOf(home);
   const info = await client.governance.setRole(peer, role, cut);
-  out.answer(info, () => adminChangeText(info, `${info.peer} is ${role} now.`));
+  out.answer(info, () => adminChangeText(info, `${peer} is ${role} now.`));
 };

@@ -44,7 +44,6 @@ test('a peer with nothing wrong is healthy, and what was looked at is told', () 
 
 test('every finding that is not fine says what to do', () => {
   const everything: Partial<DoctorFacts> = {
-    gone: { how: 'revoked', atMs: now - 120_000 },
     clock: { offsetMs: -70_000, known: true },
     disk: { freeBytes: 1024, failure: { code: 'disk-full', message: 'The disk is full.' } },
     files: { readable: ['identity.key'], wordsUnseen: true },
@@ -68,6 +67,14 @@ test('every finding that is not fine says what to do', () => {
     levels.toSorted((a, b) => 'pwo'.indexOf(a[0]!) - 'pwo'.indexOf(b[0]!)),
   );
   assert.equal(diagnose({ ...sound, ...everything }).healthy, false);
+});
+
+test('one that is out is told so, and nothing of a fabric that is none of its business any more', () => {
+  const gone = { how: 'revoked', atMs: now - 120_000 } as const;
+  const { healthy, findings } = diagnose({ ...sound, gone, admins: 0, frauds: ['z6Mklamp'] });
+  assert.equal(healthy, false);
+  assert.match(findings[0]!.message, /put out.*2 minutes ago/);
+  assert.deepEqual([...new Set(findings.map(({ check }) => check))], ['membership', 'disk', 'keys']);
 });
 
 test('members are called by their names, and each away is told with its last address and time', () => {

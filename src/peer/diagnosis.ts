@@ -84,7 +84,7 @@ const membership: Check = ({ gone, nowMs }) => {
         replaced: `Another device took the place of this one ${when}.`,
         left: `This peer left its fabric ${when}.`,
       }[gone.how],
-      'Join again with a new ticket: althing join TICKET.',
+      'Take a new key and join again: althing leave, then althing join TICKET.',
     ),
   ];
 };
@@ -288,7 +288,9 @@ export const diagnose = (facts: DoctorFacts): DoctorReport => {
   const names = new Map(facts.members.map(({ peer, name }) => [peer, name]));
   const nameOf = (peer: PeerId): string => names.get(peer) ?? peer;
   const rank = { problem: 0, warning: 1, ok: 2 } as const;
-  const findings = checks
+  // To one that is out the fabric is none of its business any more.
+  const looked = facts.gone ? [membership, disk, keys] : checks;
+  const findings = looked
     .flatMap((check) => check(facts, nameOf))
     .sort((a, b) => rank[a.level] - rank[b.level]);
   return { healthy: findings.every(({ level }) => level !== 'problem'), findings };

@@ -63,6 +63,9 @@ export class ExposedThings {
   /** Every name that was ever given here. */
   #taken: Set<unknown> | undefined;
 
+  /** Whether the fabric forgot what this peer exposes, since it was out of it. */
+  #wasDropped = false;
+
   constructor(options: ExposedThingsOptions) {
     this.#options = options;
     const { replica, now, logger } = options;
@@ -168,15 +171,21 @@ export class ExposedThings {
   }
 
   /** Records have changed: where this peer took another's place, it goes on with the Things of that one. */
-  recordsChanged({ records, membership, own }: ReplicaChange): void {
+  recordsChanged({ records, removed, membership, own }: ReplicaChange): void {
     const { self, replica, logger } = this.#options;
     if (membership) this.#shadows.review(this.#byId.keys());
-    if (replica().authority.predecessorsOf(self).length === 0) return;
+    const { authority } = replica();
+    this.#wasDropped ||= removed.some(({ authorId }) => authorId === self);
+    // One that was put out and belongs again has to say anew what it exposes.
+    const isBack = this.#wasDropped && authority.members.has(self);
+    if (isBack) this.#wasDropped = false;
+    const isHeir = authority.predecessorsOf(self).length > 0;
+    if (!isBack && !isHeir) return;
     if (!membership && (own || records.every(({ collection }) => collection !== 'thing'))) return;
     this.#takeOverAll().catch((error: unknown) => {
       const { code } = toAlthingError(error);
       if (!isDiskFailure(error) && code !== 'cancelled')
-        logger.error({ err: error }, 'Things of a replaced device could not be taken over.');
+        logger.error({ err: error }, 'Things could not be told to the fabric.');
     });
   }
 

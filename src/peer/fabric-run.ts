@@ -17,7 +17,6 @@ import type { Session } from '../net/session.ts';
 import { Supervisor } from '../net/supervisor.ts';
 import { formatEndpoint } from '../net/tls-channel.ts';
 import { Reconciler } from '../replica/reconciler.ts';
-import { recordValue } from '../replica/record.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicaChange } from '../replica/replica-change.ts';
 import type { SyncLink, SyncMessage } from '../replica/sync-messages.ts';
@@ -32,6 +31,7 @@ import type { FabricRunOptions } from './fabric-run-options.ts';
 import { createFabricTime } from './fabric-time.ts';
 import { sightingTag } from './join.ts';
 import { Membership } from './membership.ts';
+import { OwnCard } from './own-card.ts';
 import { SeenThings } from './seen-things.ts';
 import { ShownMembership } from './shown-membership.ts';
 
@@ -70,7 +70,7 @@ export class FabricRun {
   readonly #links = new Map<Session, SyncLink>();
   readonly #lastSeen = new Map<PeerId, number>();
   #ticker: NodeJS.Timeout | undefined;
-  #published = '';
+  readonly #card: OwnCard;
   #isOut = false;
   #closed = false;
 
@@ -102,6 +102,7 @@ export class FabricRun {
       logger,
     });
     this.replica.onChange = (change) => this.#changed(change);
+    this.#card = new OwnCard(this.replica, logger);
     this.membership = new Membership(this.replica, {
       crypto,
       now: () => this.time.timeMs(),
@@ -279,23 +280,9 @@ export class FabricRun {
 
   /** Writes this peer's own record where it would say something new. */
   async publishCard(): Promise<void> {
-    const { listen, name, interfaces, logger } = this.#options;
-    if (this.isGuest) return;
-    const card = { name, addresses: ownAddresses(listen, interfaces()) };
-    const text = JSON.stringify(card);
-    if (text === this.#published) return;
-    this.#published = text;
-    try {
-      await this.replica.write(() => {
-        const known = this.replica.get('peer', this.#self);
-        if (known && JSON.stringify(recordValue(known)) === text) return [];
-        return [{ collection: 'peer', key: this.#self, value: card }];
-      });
-    } catch (error) {
-      this.#published = '';
-      if (!this.#closed && !isDiskFailure(error))
-        logger.error({ err: error }, "This peer's addresses could not be published.");
-    }
+    const { listen, name, interfaces } = this.#options;
+    if (this.isGuest || this.departure) return;
+    await this.#card.publish({ name, addresses: ownAddresses(listen, interfaces()) });
   }
 
   async stop(): Promise<void> {
@@ -382,6 +369,9 @@ export class FabricRun {
     this.supervisor.bootstrap(departure ? [] : bootstrap);
     if (!departure) {
       logger.info({}, 'This peer belongs to its fabric again.');
+      // What it had said of itself was dropped with its membership.
+      this.#card.forget();
+      void this.publishCard();
       return;
     }
     const text = endedText(this.fabric, departure);

@@ -52,13 +52,15 @@ export class Membership implements Gatekeeper {
   /** What proves this peer while its replica does not. */
   #ownProof: readonly Uint8Array[];
   #confirming = false;
-  #dismissal: DepartureInfo | undefined;
+  /** What another has shown this peer of its being out, and what follows from it and all that is known now. */
+  #dismissal: readonly SignedRecord[];
+  #dismissed: { readonly authority: Authority; readonly departure: DepartureInfo | undefined } | undefined;
 
   constructor(replica: Replica, options: MembershipOptions) {
     this.#replica = replica;
     this.#options = options;
     this.#ownProof = options.storedProof;
-    this.#dismissal = this.#departureBy(options.dismissal);
+    this.#dismissal = this.#open(options.dismissal);
     const stored = this.#open(options.storedProof);
     if (!this.#holds(stored)) this.#provisional.set(replica.self, this.#judge(replica.self, stored));
   }
@@ -70,9 +72,12 @@ export class Membership implements Gatekeeper {
   /** How this peer came to be out for good, by its records or by what another has shown it. */
   get departure(): DepartureInfo | undefined {
     const { self, authority } = this.#replica;
-    // The words make one an admin whom somebody had put out.
-    if (authority.admins.has(self)) return undefined;
-    return departureOf(self, authority) ?? this.#dismissal;
+    const known = departureOf(self, authority);
+    if (known || this.#dismissal.length === 0) return known;
+    // What has come since may have undone it: who put this peer out was a thief, and is cut off.
+    if (this.#dismissed?.authority !== authority)
+      this.#dismissed = { authority, departure: this.#departureBy(this.#dismissal) };
+    return this.#dismissed.departure;
   }
 
   farewell(peer: PeerId): readonly Uint8Array[] {
@@ -81,14 +86,15 @@ export class Membership implements Gatekeeper {
   }
 
   dismissed(records: readonly Uint8Array[]): void {
-    const departure = this.#departureBy(records);
-    if (!departure || this.departure) return;
-    this.#dismissal = departure;
+    const shown = this.#open(records);
+    if (!this.#departureBy(shown) || this.departure) return;
+    this.#dismissal = shown;
+    this.#dismissed = undefined;
     this.#options.dismissed(records);
   }
 
-  #departureBy(records: readonly Uint8Array[]): DepartureInfo | undefined {
-    return departureOf(this.#replica.self, this.#authorityWith(this.#open(records)));
+  #departureBy(records: readonly SignedRecord[]): DepartureInfo | undefined {
+    return departureOf(this.#replica.self, this.#authorityWith(records));
   }
 
   /**

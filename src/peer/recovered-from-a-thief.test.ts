@@ -10,6 +10,9 @@ test('a thief with the only admin’s key puts everybody out: the words, from a 
   await lab.join(admin!, phone!);
   await lab.join(admin!, lamp!);
   await waitFor(() => isOnline(phone!, lamp!.id), { what: 'phone and lamp to be in session' });
+  const produced = await lamp!.wot.produce({ title: 'Lamp', properties: { on: { type: 'boolean' } } });
+  produced.setPropertyReadHandler('on', async () => true);
+  await produced.expose();
   const words = await admin!.recoveryWords();
   await waitFor(() => admin!.governance.members().every(({ confirmed }) => confirmed), {
     what: 'both to be confirmed',
@@ -32,4 +35,9 @@ test('a thief with the only admin’s key puts everybody out: the words, from a 
   assert.equal(phone!.self().role, 'admin');
   assert.equal(lamp!.self().role, 'member');
   assert.equal(isOnline(lamp!, admin!.id), false);
+  // What the lamp exposes was forgotten everywhere, and is there again.
+  const thing = await waitFor(() => phone!.things().find(({ title }) => title === 'Lamp'), {
+    what: 'the lamp to be listed again',
+  });
+  assert.equal(await phone!.request({ thing: thing.id, op: 'readproperty', name: 'on' }), true);
 });
