@@ -86,6 +86,7 @@ const firstOf = (set: AdminSet): ControlRecord => set.records[0]!;
 /** Follows replacements to their end; a ring of them, which no honest admin makes, ends where it was entered. */
 export const successionOf = (replacedBy: ReadonlyMap<PeerId, PeerId>): Succession => {
   const speakerOf = (peer: PeerId): PeerId => {
+    if (!replacedBy.has(peer)) return peer;
     const seen = new Set([peer]);
     let at = peer;
     for (let next = replacedBy.get(at); next !== undefined; next = replacedBy.get(at)) {

@@ -11,7 +11,7 @@ import type { Endpoint } from '../net/channel.ts';
 import type { Dial } from '../net/dialler.ts';
 import type { Discovery } from '../net/discovery-api.ts';
 import type { NetworkInterface } from '../net/interfaces.ts';
-import type { SignedRecord } from '../replica/record.ts';
+import type { Holdings } from '../replica/holdings.ts';
 import type { StateStore, StoredState } from '../replica/record-store.ts';
 import type { ReplicaChange } from '../replica/replica-change.ts';
 import type { LocalNotes } from '../store/local-notes.ts';
@@ -21,7 +21,7 @@ import type { KeptMembership } from './kept-membership.ts';
 
 /** What a store gave back, its records opened or still raw. */
 export type OpenedState = Omit<StoredState, 'records'> & {
-  readonly records: readonly (Uint8Array | SignedRecord)[];
+  readonly records: StoredState['records'] | Holdings;
 };
 
 /** How a fabric is run. */

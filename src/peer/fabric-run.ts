@@ -407,10 +407,12 @@ export class FabricRun {
 
   /** Reads all TDs before anybody asks for them, a few at a time: whoever lists thousands does not wait for it. */
   async #warmUp(): Promise<void> {
-    for (const [at, record] of this.replica.list('thing').entries()) {
+    let read = 0;
+    for (const record of this.replica.each('thing')) {
       if (this.#closed) return;
       this.directory.parse(record);
-      if (at % warmBatch === warmBatch - 1) await yieldTurn();
+      read += 1;
+      if (read % warmBatch === 0) await yieldTurn();
     }
   }
 

@@ -44,6 +44,12 @@ export class HeldPasses {
     return [...this.#passes.values()].map(({ seen }) => seen);
   }
 
+  /** Whether one of the passes lets this peer see the Thing with this id. */
+  shows(id: string): boolean {
+    for (const { seen } of this.#passes.values()) if (seen.byId(id)) return true;
+    return false;
+  }
+
   /** The session with a device that lets this peer in by a pass. */
   session(peer: PeerId): Session | undefined {
     for (const pass of this.#passes.values()) {

@@ -9,6 +9,7 @@ import type { PeerId } from '../core/ids.ts';
 import type { Ticket } from '../fabric/ticket.ts';
 import type { Session } from '../net/session.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
+import type { ListedThing } from './directory.ts';
 import type { FabricRun } from './fabric-run.ts';
 import type { HeldPassOptions } from './held-pass.ts';
 import { HeldPasses } from './held-passes.ts';
@@ -62,11 +63,11 @@ export class Passes implements PassesApi {
   }
 
   /** Whether a device answers for a Thing now; null where this peer keeps no session with it and would have to try. */
-  isOnline(thing: string, peer: PeerId): boolean | null {
-    const { supervisor, replica, isGuest } = this.#options.run();
-    const isOfPass = this.held.others().some((others) => others.byId(thing) !== undefined);
+  isOnline({ td, peer, author }: ListedThing): boolean | null {
+    const { supervisor, isGuest } = this.#options.run();
+    const isOfPass = this.held.shows(td.id);
     // What its device never exposed, but the one whose place it took, is there to be removed or exposed again.
-    if (!isOfPass && !isGuest && replica.get('thing', thing)?.authorId !== peer) return false;
+    if (!isOfPass && !isGuest && author !== peer) return false;
     if (this.session(peer)) return true;
     return isOfPass || supervisor.seeks(peer) ? false : null;
   }

@@ -24,7 +24,7 @@ import { decodeTicket } from '../fabric/ticket.ts';
 import type { Discovery } from '../net/discovery-api.ts';
 import { InterfaceWatch } from '../net/interfaces.ts';
 import { createTlsContext, dialTls, parseEndpoint, type TlsListener } from '../net/tls-channel.ts';
-import { openStored } from '../replica/record.ts';
+import { openHoldings } from '../replica/open-holdings.ts';
 import type { StoredState } from '../replica/record-store.ts';
 import { archiveHome } from '../store/archive-home.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
@@ -49,6 +49,7 @@ import type { ThingDescription } from '../thing/thing-description.ts';
 import { ActivityFeed } from './activity.ts';
 import { ownAddresses } from './addresses.ts';
 import { checkAlone } from './alone.ts';
+import type { ListedThing } from './directory.ts';
 import { DirectoryChanges } from './directory-changes.ts';
 import { examine } from './doctor.ts';
 import { ExposedThings } from './exposed-things.ts';
@@ -229,7 +230,7 @@ export class Peer implements PeerApi {
         });
     }
     const how = { crypto: nodeCrypto, yieldTurn };
-    const records = await openStored(stored.records, fabric, how);
+    const records = await openHoldings(stored.records, fabric, how);
     this.#run = this.#newRun(fabric, { ...stored, records });
     if (notes.get(rebuiltNote) === true) await this.#startRebuilt();
     else await this.#run.start();
@@ -321,8 +322,8 @@ export class Peer implements PeerApi {
   }
 
   things(filter?: ThingFilter): ThingInfo[] {
-    const isOnline = (id: string, peer: PeerId): boolean | null =>
-      peer === this.id ? this.#exposed.has(id) : this.passes.isOnline(id, peer);
+    const isOnline = (thing: ListedThing): boolean | null =>
+      thing.peer === this.id ? this.#exposed.has(thing.td.id) : this.passes.isOnline(thing);
     return thingList(this.#run.directory, isOnline, filter);
   }
 

@@ -3,28 +3,27 @@
  * Relies on the directory for what there is; changes nothing.
  */
 import type { ThingInfo } from '../core/api-shapes.ts';
-import type { PeerId } from '../core/ids.ts';
 import type { ThingFilter } from '../thing/scripting-api.ts';
 import { typesOf } from '../thing/thing-filter.ts';
-import type { Directory } from './directory.ts';
+import type { Directory, ListedThing } from './directory.ts';
 
 /**
- * Every Thing that matches, in the order of their titles. `isOnline`: whether that peer's Thing can be used now; null
+ * Every Thing that matches, in the order of their titles. `isOnline`: whether it can be used now; null
  * where that is not known.
  */
 export const thingList = (
   directory: Directory,
-  isOnline: (id: string, peer: PeerId) => boolean | null,
+  isOnline: (thing: ListedThing) => boolean | null,
   filter?: ThingFilter,
 ): ThingInfo[] =>
-  directory.find(filter).map((td) => {
-    const peer = directory.speakerOf(td);
+  directory.listed(filter).map((thing) => {
+    const { td, peer } = thing;
     return {
       id: td.id,
       title: td.title,
       types: typesOf(td),
       peer,
-      online: isOnline(td.id, peer),
+      online: isOnline(thing),
       ...directory.labels.of(td.id),
     };
   });

@@ -24,6 +24,7 @@ const record = (epoch: number, seq: number, key: string, sizeBytes: number): Sig
   hash: toHex(nodeCrypto.sha256(new Uint8Array([epoch, seq]))),
   prev: null,
   statement: null,
+  thingOwner: null,
 });
 
 const history = fc

@@ -2,13 +2,12 @@
  * Whose records are held, and who may write which data record: a device speaks for itself and its own Things, admins
  * for the fabric. Relies on the membership as it is now, so that the order of arrival never matters.
  */
-import { type PeerId, parseThingId } from '../core/ids.ts';
+import type { PeerId } from '../core/ids.ts';
 import type { Authority } from '../fabric/authority.ts';
-import type { SignedRecord } from './record.ts';
+import { type SignedRecord, thingCollections } from './record.ts';
 import type { RecordStream } from './record-store.ts';
 
 const ofAdmins = new Set(['label', 'rule', 'scene', 'setting']);
-const ofThings = new Set(['thing', 'shadow']);
 
 /** Whether an author's records in this stream are to be held: control of whom authority may follow from, data of members. */
 export const isHeld = (stream: RecordStream, author: PeerId, authority: Authority): boolean => {
@@ -22,12 +21,12 @@ export const mayWrite = (record: SignedRecord, authority: Authority): boolean =>
   if (!isHeld('data', record.authorId, authority)) return false;
   const isAdmin = authority.members.get(record.authorId)?.role === 'admin';
   if (record.collection === 'peer') return record.key === record.authorId;
-  if (ofThings.has(record.collection)) {
-    const thing = parseThingId(record.key);
-    if (!thing) return false;
-    const speaker = authority.speakerOf(thing.peer);
+  if (thingCollections.has(record.collection)) {
+    const { thingOwner } = record;
+    if (thingOwner === null) return false;
+    const speaker = authority.speakerOf(thingOwner);
     // What a replaced device had said is signed anew by the admin who replaced it, until its successor speaks.
-    return speaker === record.authorId || (isAdmin && speaker !== thing.peer);
+    return speaker === record.authorId || (isAdmin && speaker !== thingOwner);
   }
   if (ofAdmins.has(record.collection)) return isAdmin;
   return true;

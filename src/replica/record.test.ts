@@ -62,6 +62,7 @@ test('a record says what was signed, and keeps the bytes', () => {
       hash: toHex(nodeCrypto.sha256(raw)),
       prev: null,
       statement: null,
+      thingOwner: null,
     },
   );
   assert.deepEqual(recordValue(record), value);

@@ -7,10 +7,8 @@ import { concat, toHex } from '../core/bytes.ts';
 import { decode, encode } from '../core/codec.ts';
 import { type Crypto, type Signer, signedBytes } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
-import { peerIdOf } from '../core/ids.ts';
+import { type PeerId, parseThingId, peerIdOf } from '../core/ids.ts';
 import { type ControlRecord, controlCollections, parseStatement } from '../fabric/control.ts';
-import type { Fabric } from '../fabric/genesis.ts';
-import { checkInner } from '../fabric/inner-signatures.ts';
 import type { RecordStream, StoredRecord } from './record-store.ts';
 
 /** Largest record, signature included. */
@@ -35,6 +33,9 @@ export const comparePositions = (a: Position, b: Position): number => a.epoch - 
 export const streamOf = (collection: string): RecordStream =>
   controlCollections.has(collection) ? 'control' : 'data';
 
+/** Collections whose keys are Thing ids. */
+export const thingCollections: ReadonlySet<string> = new Set(['thing', 'shadow']);
+
 const maxBytesOf = (stream: RecordStream): number =>
   stream === 'control' ? maxControlBytes : maxRecordBytes;
 
@@ -55,6 +56,8 @@ export interface SignedRecord extends Position, StoredRecord, ControlRecord {
   readonly deleted: boolean;
   /** Control records: hash of the author's previous one, hexadecimal, or null for the first. */
   readonly prev: string | null;
+  /** Of records about a Thing: the peer in its id, read once since listing thousands asks for it; null where there is none. */
+  readonly thingOwner: PeerId | null;
 }
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
@@ -149,30 +152,9 @@ export const openRecord = (
     raw,
     hash: toHex(crypto.sha256(raw)),
     prev: control ? prevOf(value) : null,
+    thingOwner: thingCollections.has(collection) ? (parseThingId(key)?.peer ?? null) : null,
     statement: control ? parseStatement(collection, value) : null,
   };
-};
-
-/** Records opened before others get their turn: about 2 ms. */
-const openBatch = 64;
-
-/**
- * Opens what a store gave back, whose signatures were checked when it was taken in, and lets other work go on meanwhile:
- * thousands of records at once would hold a peer for a third of a second. Throws `record-invalid`.
- */
-export const openStored = async (
-  stored: readonly Uint8Array[],
-  fabric: Fabric,
-  { crypto, yieldTurn }: { readonly crypto: Crypto; readonly yieldTurn: () => Promise<void> },
-): Promise<SignedRecord[]> => {
-  const records: SignedRecord[] = [];
-  for (const raw of stored) {
-    const record = openRecord(raw, fabric.id, crypto, { trusted: true });
-    checkInner(record, fabric, crypto);
-    records.push(record);
-    if (records.length % openBatch === 0) await yieldTurn();
-  }
-  return records;
 };
 
 const prevOf = (value: unknown): string | null => {

@@ -23,18 +23,12 @@ import {
   sift,
   verifyRange,
 } from './incoming-range.ts';
+import { holdingsOf } from './open-holdings.ts';
 import { OwnPosition } from './own-position.ts';
 import { signDrafts } from './own-records.ts';
 import { checkOwnWord } from './own-word.ts';
 import { Allowance, wasAdmin } from './quotas.ts';
-import {
-  comparePositions,
-  openRecord,
-  origin,
-  type Position,
-  type SignedRecord,
-  streamOf,
-} from './record.ts';
+import { comparePositions, origin, type Position, type SignedRecord, streamOf } from './record.ts';
 import type { RecordStream, StateStore, StoredState } from './record-store.ts';
 import { type ReplicaChange, unchanged } from './replica-change.ts';
 import { Standing } from './standing.ts';
@@ -86,7 +80,7 @@ export class Replica {
   /** Set by the owner; called once a change is durable and visible. */
   onChange: (change: ReplicaChange) => void = () => {};
   readonly #options: ReplicaOptions;
-  readonly #holdings = new Holdings();
+  readonly #holdings: Holdings;
   readonly #frauds: FraudProofs;
   readonly #heldBack = new HeldBackAuthors();
   readonly #own: OwnPosition;
@@ -101,18 +95,14 @@ export class Replica {
   #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  /** @param stored records as the store gave them, raw or opened; their signatures were checked when they were taken in */
-  constructor(stored: readonly (Uint8Array | SignedRecord)[], options: ReplicaOptions) {
+  /** @param stored records as the store gave them, or what `openHoldings` made of them */
+  constructor(stored: readonly Uint8Array[] | Holdings, options: ReplicaOptions) {
     this.#options = options;
     const { fabric, crypto } = options;
     this.fabric = fabric;
     this.self = peerIdOf(options.signer.publicKey);
-    const records = stored.map((one) =>
-      one instanceof Uint8Array ? openRecord(one, fabric.id, crypto, { trusted: true }) : one,
-    );
-    records.sort(comparePositions);
-    for (const record of records) this.#holdings.keep(record);
-    this.#see(records);
+    this.#holdings = stored instanceof Holdings ? stored : holdingsOf(stored, fabric.id, crypto);
+    for (const log of this.#holdings.logs()) this.#see(log.live);
     this.#frauds = new FraudProofs(options.notes ?? new Map(), fabric.id, crypto);
     this.#standing = new Standing({
       self: this.self,
@@ -144,12 +134,15 @@ export class Replica {
 
   /** All records of a collection that count, in no particular order. */
   list(collection: string): SignedRecord[] {
-    const found: SignedRecord[] = [];
+    return [...this.each(collection)];
+  }
+
+  /** The same one by one, for whoever lets others have their turn meanwhile: what changes then may be told or not. */
+  *each(collection: string): Generator<SignedRecord> {
     for (const slots of this.#holdings.allSlots(collection)) {
       const winner = this.#standing.winner(slots.values());
-      if (winner) found.push(winner);
+      if (winner) yield winner;
     }
-    return found;
   }
 
   /** This author's records in these collections that count now, tombstones included: for whoever signs them anew. */
