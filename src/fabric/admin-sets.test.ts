@@ -212,6 +212,49 @@ test('a set that stands since the others have left is shown with their leaving',
   assert.deepEqual(adminsOf(compute(...(proof as ControlRecord[]))), ids(0, 2));
 });
 
+test('a chain of sets without the recovery key ends somewhere, and goes on with it', () => {
+  const records: ControlRecord[] = [];
+  const add = (terms: SetTerms, recover = false): SetTerms => {
+    records.push(proposalRecord(0, terms, { atMs: records.length, seq: records.length + 1, recover }));
+    return terms;
+  };
+  let last = add({ admins: [0] });
+  for (let count = 1; count < 130; count++) last = add({ previous: setIdOf(last), admins: [0] });
+  const authority = compute(...records);
+  assert.equal(authority.adminSets.path.length, 129);
+  const standing = authority.adminSets.path.at(-1)!.id;
+  add({ previous: standing, admins: [0, 3] }, true);
+  assert.deepEqual(adminsOf(compute(...records)), ids(0, 3));
+});
+
+test('one comes back once however often a set says so, and only who is in the set', () => {
+  const own = (seq: number, key: number, prev: ControlRecord | null): ControlRecord =>
+    controlRecord(
+      1,
+      seq,
+      { ...inviteRecord(1, 1).statement, invite: peerSigner(key).publicKey },
+      { prev, seq },
+    );
+  const first = own(1, 61, null);
+  const second = own(2, 62, first);
+  const third = own(3, 63, second);
+  const removal: SetTerms = { previous: setIdOf(three), admins: [0, 2], removed: [{ peer: 1, head: first }] };
+  const returned = [second, first].map((head) => ({ peer: 1, head }));
+  const invitesWith = (admins: number[]): string[] => {
+    const back: SetTerms = { previous: setIdOf(removal), admins, returned };
+    const votes = [
+      proposalRecord(0, removal),
+      approvalRecord(2, removal),
+      proposalRecord(0, back),
+      approvalRecord(2, back),
+    ];
+    const { invites } = compute(...threeAdmins, first, second, third, ...votes);
+    return [...invites.values()].map(({ record }) => record.hash).sort();
+  };
+  assert.deepEqual(invitesWith([0, 1, 2]), [first.hash, third.hash].sort());
+  assert.deepEqual(invitesWith([0, 2, 3]), [first.hash]);
+});
+
 test('records of a proven equivocator count up to the lowest proven position', () => {
   const base = [inviteRecord(0, 1, { uses: 9 }), memberRecord(0, 1)];
   const early = admissionRecord(1, 1, 2, { atMs: 3 });

@@ -10,6 +10,9 @@ import type { ControlRecord, Proposal } from './control.ts';
 import { after, type RecordsByHash, upTo } from './control-chain.ts';
 import type { Fabric } from './genesis.ts';
 
+/** So many sets in a row may stand without the recovery key: a thief's chain costs others no more than this. */
+const maxSetsInARow = 128;
+
 /** What makes a set of admins: everything of a proposal but who made it. */
 export type AdminSetContent = Pick<Proposal, 'previous' | 'admins' | 'removed' | 'returned'>;
 
@@ -229,6 +232,8 @@ interface Standing {
   readonly set: AdminSet;
   readonly byMajority: boolean;
   readonly children: Standing[];
+  /** How many sets there are up to this one since one that the recovery key signed, or the first. */
+  readonly inARow: number;
   /** How many sets signed by the recovery key a chain that goes on from here can have. */
   recoveries: number;
 }
@@ -239,13 +244,14 @@ const standingSets = (
   candidates: ReadonlyMap<string, readonly Candidate[]>,
   left: ReadonlyMap<PeerId, ControlRecord>,
 ): Standing => {
-  const root: Standing = { set: first, byMajority: true, children: [], recoveries: 0 };
+  const root: Standing = { set: first, byMajority: true, children: [], inARow: 0, recoveries: 0 };
   const found = [root];
-  for (const { set: previous, children } of found)
+  for (const { set: previous, children, inARow: before } of found)
     for (const candidate of candidates.get(previous.id) ?? []) {
       const { set, stands, byMajority } = judged(candidate, previous, left);
-      if (!stands) continue;
-      const child: Standing = { set, byMajority, children: [], recoveries: 0 };
+      const inARow = set.recovered ? 0 : before + 1;
+      if (!stands || inARow > maxSetsInARow) continue;
+      const child: Standing = { set, byMajority, children: [], inARow, recoveries: 0 };
       children.push(child);
       found.push(child);
     }
@@ -302,12 +308,14 @@ const speakers = (
   };
   const current = new Set<PeerId>();
   for (const set of path) {
+    const admins = new Set(set.admins);
     for (const { peer, head } of set.returned) {
-      if (!standing.has(peer)) continue;
+      // Once for each time that one comes back.
+      if (!standing.has(peer) || !admins.has(peer) || current.has(peer)) continue;
+      current.add(peer);
       const own = records.filter(({ authorId }) => authorId === peer);
       standing.set(peer, new Set([...standing.get(peer)!, ...after(head, own, byHash)]));
     }
-    const admins = new Set(set.admins);
     const cuts = new Map<PeerId, string | null>();
     for (const { peer, head } of set.removed) if (!admins.has(peer)) cuts.set(peer, head);
     // One who is in the next set no more and for whom no cut is named has nothing that stands.
