@@ -8,6 +8,7 @@ import type { ControlRecord } from '../fabric/control.ts';
 import { openPass, signPass } from '../fabric/pass.ts';
 import type { GrantScope } from '../fabric/scope.ts';
 import type { Visitor } from '../net/handshake.ts';
+import type { Session } from '../net/session.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
 import {
   controlRecord,
@@ -21,7 +22,7 @@ import {
 import { labContext } from '../testing/thing-lab.ts';
 import { waitFor } from '../testing/wait-for.ts';
 import type { ExposedThing } from '../thing/exposed-thing.ts';
-import type { StreamSink, ThingCall } from '../thing/operations.ts';
+import type { StreamHandle, StreamSink, ThingCall } from '../thing/operations.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { AccessGate } from './access-gate.ts';
 import { DeviceServer } from './device-server.ts';
@@ -128,6 +129,21 @@ class Device {
       .serverFor(visitor)
       .stream({ thing, op: 'observeproperty', name }, sink, labContext({ peer: guest }));
     return told;
+  }
+
+  /** Follows the directory. */
+  follow(peer = guest): Promise<StreamHandle> {
+    const sink: StreamSink = { next: () => {}, error: () => {} };
+    const call = { thing: directoryIdOf(device), op: 'observeproperty', name: 'things' } as const;
+    return this.#server.serverFor(member).stream(call, sink, labContext({ peer }));
+  }
+
+  /** A session with this visitor begins; gives why it was closed, once it is. */
+  guard(visitor: Visitor): AlthingError[] {
+    const closed: AlthingError[] = [];
+    const session = { peer: guest, visitor, close: (reason: AlthingError) => closed.push(reason) };
+    this.#server.guard(session as unknown as Session);
+    return closed;
   }
 
   get openStreams(): number {
@@ -318,4 +334,26 @@ test('a pass covers what it names and nothing else, and ends with its time, its 
   assert.ok(hall.authority.endedPasses.has(toHex(passKey.publicKey)));
   assert.deepEqual(codes(told), ['forbidden']);
   await assert.rejects(hall.call(readLock, pass), { code: 'forbidden' });
+});
+
+test('a session that begins in the moment in which its pass ends is closed at once', async (t) => {
+  const hall = new Device();
+  t.after(() => hall.gate.close());
+  // The device was slow to remember the holder: the pass has ended between its check and the session.
+  const closed = hall.guard(passFor(0, hall.time.ms));
+  await Promise.resolve();
+  assert.deepEqual(codes(closed), ['forbidden']);
+  assert.deepEqual(hall.guard(passFor(0, hall.time.ms + 1000)), []);
+});
+
+test('nobody makes a device compare its directory a thousand times by following it a thousand times', async (t) => {
+  const hall = new Device();
+  t.after(() => hall.gate.close());
+  const handles = await Promise.all(Array.from({ length: 8 }, () => hall.follow()));
+  await assert.rejects(hall.follow(), { code: 'too-many' });
+  await hall.follow(peerId(2));
+  handles[0]!.stop();
+  handles[0]!.stop();
+  await hall.follow();
+  await assert.rejects(hall.follow(), { code: 'too-many' });
 });

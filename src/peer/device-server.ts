@@ -65,7 +65,10 @@ export class DeviceServer {
       // After the streams in it have been told.
       queueMicrotask(() => session.close(gone));
     };
-    return gate.watch({ caller: { peer, visitor }, recheck });
+    const unwatch = gate.watch({ caller: { peer, visitor }, recheck });
+    // What let it in may have ended while the door was busy.
+    recheck();
+    return unwatch;
   }
 
   #allowed(caller: Caller, call: ThingCall): ServedThing {

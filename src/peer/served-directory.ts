@@ -25,6 +25,8 @@ export const directoryIdOf = (peer: PeerId): string => `urn:althing:${peer}:.dir
 
 /** A page of TDs has about this size, so that it fits into a frame whatever the last one's is. */
 const pageBytes = 256 * 1024;
+/** Streams of one peer at most: each is compared whenever something changes. A session needs one, and may be doubled. */
+const maxStreams = 8;
 /** Other peers that are named at most. */
 const maxPeers = 256;
 
@@ -44,6 +46,8 @@ export interface ServedDirectoryOptions {
 /** What a device tells guests. */
 export class ServedDirectory {
   readonly #options: ServedDirectoryOptions;
+  /** Streams that are open, by who follows. */
+  readonly #streams = new Map<PeerId, Set<object>>();
 
   constructor(options: ServedDirectoryOptions) {
     this.#options = options;
@@ -59,13 +63,20 @@ export class ServedDirectory {
     throw new AlthingError('affordance-unknown', `A directory has no "${name}": things, peers, membership.`);
   }
 
-  /** `observeproperty` of `things`: null whenever what `request` would answer has changed. */
+  /**
+   * `observeproperty` of `things`: null whenever what `request` would answer has changed. Throws
+   * `operation-unsupported`, `too-many`.
+   */
   stream(
     caller: Caller,
     { op, name }: ThingCall<StreamOperation>,
     sink: StreamSink,
   ): StreamHandle & { readonly position: StreamPosition } {
     if (op !== 'observeproperty' || name !== 'things') throw unsupported(op);
+    const streams = this.#streams.get(caller.peer) ?? new Set();
+    if (streams.size >= maxStreams)
+      throw new AlthingError('too-many', `One peer follows a directory ${maxStreams} times at most.`);
+    this.#streams.set(caller.peer, streams.add(sink));
     const run = randomUUID();
     let seq = 0;
     let seen = this.#digest(caller);
@@ -76,7 +87,12 @@ export class ServedDirectory {
       seq += 1;
       sink.next(null, { run, seq });
     };
-    return { position: { run, seq }, stop: this.#options.gate.watch({ caller, recheck }) };
+    const unwatch = this.#options.gate.watch({ caller, recheck });
+    const stop = (): void => {
+      unwatch();
+      if (streams.delete(sink) && streams.size === 0) this.#streams.delete(caller.peer);
+    };
+    return { position: { run, seq }, stop };
   }
 
   /** TDs as JSON text in the order of their ids, and the id after which the next page begins. */
