@@ -17,6 +17,8 @@ import { askMembership } from './shown-membership.ts';
 const maxPeers = 64;
 const maxThings = 2000;
 const maxBytes = 4 * 1024 * 1024;
+/** A directory that changes all the time is read this long after it was read last. */
+const readAgainMs = 1000;
 /** A directory that could not be read is asked again after this. */
 const againMs = 2000;
 
@@ -47,6 +49,8 @@ interface Followed {
   handle: StreamHandle | undefined;
   timer: NodeJS.Timeout | undefined;
   isReading: boolean;
+  /** When it was read last, on the monotonic clock. */
+  readAt: number;
   /** It has changed since reading began. */
   isStale: boolean;
 }
@@ -91,6 +95,7 @@ export class SeenThings implements OtherThings {
       handle: undefined,
       timer: undefined,
       isReading: false,
+      readAt: Number.NEGATIVE_INFINITY,
       isStale: false,
     };
     this.#followed.set(session, followed);
@@ -146,10 +151,16 @@ export class SeenThings implements OtherThings {
   async #open(followed: Followed): Promise<void> {
     const { session } = followed;
     try {
-      followed.handle = await session.stream(
+      const handle = await session.stream(
         { thing: directoryIdOf(session.peer), op: 'observeproperty', name: 'things' },
-        { next: () => void this.#read(followed), error: () => this.#later(followed) },
+        { next: () => this.#news(followed), error: () => this.#later(followed) },
       );
+      if (!this.#isFollowed(followed)) {
+        handle.stop();
+        return;
+      }
+      followed.handle?.stop();
+      followed.handle = handle;
       await this.#read(followed);
     } catch (error) {
       this.#options.logger.debug(
@@ -160,30 +171,46 @@ export class SeenThings implements OtherThings {
     }
   }
 
+  #isFollowed(followed: Followed): boolean {
+    return !this.#closed && followed.session.usable && this.#followed.get(followed.session) === followed;
+  }
+
+  /** Begins anew after a while. */
   #later(followed: Followed): void {
-    if (this.#closed || !followed.session.usable || this.#followed.get(followed.session) !== followed) return;
+    followed.handle?.stop();
+    followed.handle = undefined;
+    if (!this.#isFollowed(followed)) return;
     clearTimeout(followed.timer);
     followed.timer = setTimeout(() => void this.#open(followed), againMs);
   }
 
-  async #read(followed: Followed): Promise<void> {
+  /** The directory has changed: it is read at once, or when some time has passed since it was read last. */
+  #news(followed: Followed): void {
     followed.isStale = true;
+    if (followed.isReading || !this.#isFollowed(followed)) return;
+    clearTimeout(followed.timer);
+    const waitMs = followed.readAt + readAgainMs - performance.now();
+    if (waitMs <= 0) void this.#read(followed);
+    else followed.timer = setTimeout(() => void this.#read(followed), waitMs);
+  }
+
+  async #read(followed: Followed): Promise<void> {
     if (followed.isReading) return;
     followed.isReading = true;
+    followed.isStale = false;
     try {
-      while (followed.isStale && followed.session.usable) {
-        followed.isStale = false;
-        await this.#readOnce(followed.session);
-      }
+      await this.#readOnce(followed.session);
+      followed.isReading = false;
+      followed.readAt = performance.now();
       for (const done of this.#waiting.splice(0)) done();
+      if (followed.isStale) this.#news(followed);
     } catch (error) {
+      followed.isReading = false;
       this.#options.logger.debug(
         { peer: followed.session.peer, err: error },
         'A directory could not be read.',
       );
       this.#later(followed);
-    } finally {
-      followed.isReading = false;
     }
   }
 
@@ -271,12 +298,15 @@ export class SeenThings implements OtherThings {
   }
 }
 
-/** A device speaks for its own Things only. */
-const seenIn = (peer: PeerId, texts: readonly string[], admits: (id: string) => boolean): Seen => {
+/** A device speaks for its own Things only, and nothing else of what it says is kept. */
+const seenIn = (peer: PeerId, said: readonly unknown[], admits: (id: string) => boolean): Seen => {
   const things = new Map<string, ThingDescription>();
-  for (const text of texts) {
+  const texts: string[] = [];
+  for (const text of said) {
     const td = tdIn(text);
-    if (td && parseThingId(td.id)?.peer === peer && admits(td.id)) things.set(td.id, td);
+    if (!td || parseThingId(td.id)?.peer !== peer || !admits(td.id) || things.has(td.id)) continue;
+    things.set(td.id, td);
+    texts.push(text as string);
   }
   return { texts, things };
 };
