@@ -7,7 +7,7 @@ import { AlthingError } from '../core/errors.ts';
 import { type PeerId, parseThingId } from '../core/ids.ts';
 import { grantsOf, isRestricted, mayCall, maySee } from '../fabric/access.ts';
 import type { Authority } from '../fabric/authority.ts';
-import { judgePass } from '../fabric/pass.ts';
+import { judgePass, type Pass } from '../fabric/pass.ts';
 import { coversCall, isOpen, reachesThing, type ScopedThing, type ScopeTime } from '../fabric/scope.ts';
 import type { Visitor } from '../net/handshake.ts';
 import type { ThingCall } from '../thing/operations.ts';
@@ -20,6 +20,8 @@ export interface Caller {
 
 export interface AccessGateOptions {
   readonly authority: () => Authority;
+  /** The same with what the holder of a guest pass has shown. */
+  readonly authorityFor: (pass: Pass) => Authority;
   readonly roleOf: (peer: PeerId) => Role | undefined;
   readonly time: () => ScopeTime;
   /** What people call a peer. */
@@ -134,10 +136,10 @@ export class AccessGate {
   }
 
   #isGood({ pass }: Extract<Visitor, { kind: 'pass' }>): boolean {
-    const { authority, time } = this.#options;
+    const { authorityFor, time } = this.#options;
     const now = time();
     try {
-      judgePass(pass, authority(), now);
+      judgePass(pass, authorityFor(pass), now);
     } catch (error) {
       // Why it is not good any more is said when the session ends.
       if (error instanceof AlthingError) return false;

@@ -65,6 +65,7 @@ class Device {
     this.add(tdOf(lock, 'Lock'));
     this.gate = new AccessGate({
       authority: () => this.authority,
+      authorityFor: () => this.authority,
       roleOf: (peer) => this.authority.members.get(peer)?.role,
       time: () => this.time,
       nameOf: () => 'visitor',

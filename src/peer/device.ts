@@ -37,8 +37,17 @@ export const createDevice = (options: DeviceOptions): Device => {
   const { replica, membership, directory, exposed, notes, crypto, time } = options;
   const { self } = replica;
   const roleOf = (peer: PeerId) => membership.roleOf(peer);
+  const desk = new GuestDesk({
+    fabric: replica.fabric.id,
+    crypto,
+    notes,
+    authorityWith: (records) => membership.authorityWith(records),
+    isMember: (peer) => roleOf(peer) !== undefined,
+    time,
+  });
   const gate = new AccessGate({
     authority: () => replica.authority,
+    authorityFor: (pass) => desk.authorityFor(pass),
     roleOf,
     time,
     nameOf: (peer) => directory.card(peer)?.name ?? peer,
@@ -51,14 +60,6 @@ export const createDevice = (options: DeviceOptions): Device => {
     card: (peer) => directory.card(peer),
     speakerOf: (peer) => replica.authority.speakerOf(peer),
     proofOf: (peer) => rawOf(replica.authority.members.get(peer)?.proof ?? []),
-  });
-  const desk = new GuestDesk({
-    fabric: replica.fabric.id,
-    crypto,
-    notes,
-    authorityWith: (records) => membership.authorityWith(records),
-    isMember: (peer) => roleOf(peer) !== undefined,
-    time,
   });
   const server = new DeviceServer({ self, gate, directory: served, exposed: (id) => exposed.served(id) });
   return { gate, server, desk };

@@ -284,3 +284,27 @@ test('a device whose clock is unknown takes no pass, and one that has ended is k
   assert.equal((await present(lab, lost, old))[1], 'clock-unknown', 'in 1970 nothing has expired');
   assert.equal((await present(lab, lost, ended))[1], 'pass-ended');
 });
+
+test('a pass of one who became an admin while the device was away is good there, by the records that come with it', async (t) => {
+  const lab = new PeerLab();
+  t.after(() => lab.close());
+  const founder = await lab.start('founder');
+  const second = await lab.start('second');
+  const first = await lab.start('device');
+  await lab.join(founder, second);
+  await lab.join(founder, first);
+  const lamp = await expose(first);
+  await waitFor(() => second.things().some(({ id }) => id === lamp), { what: 'the lamp to be known' });
+  let ticket = '';
+  const device = await lab.restart(first, async () => {
+    await founder.governance.setRole(second.id, 'admin');
+    await waitFor(() => second.self().role === 'admin', { what: 'the new admin to know it' });
+    ({ ticket } = await second.passes.share({ things: [lamp] }));
+    await Promise.all([founder.stop(), second.stop()]);
+  });
+  await expose(device);
+  const [guest, answer] = await present(lab, device, heldIn(decodeTicket(ticket, nodeCrypto)));
+  assert.equal(answer, 'welcome');
+  assert.deepEqual(await ask(guest, 'readproperty', lamp, 'on'), [frameType.response, true]);
+  assert.ok(guest.isOpen);
+});

@@ -26,10 +26,19 @@ export interface GuestDeskOptions {
   readonly time: () => ScopeTime;
 }
 
+interface Shown {
+  readonly records: readonly Uint8Array[];
+  /** What was known when this was computed. */
+  readonly known: Authority;
+  readonly authority: Authority;
+}
+
 /** The guest passes that were presented to one peer. */
 export class GuestDesk implements PassDesk {
   readonly #options: GuestDeskOptions;
   #turn: Promise<unknown> = Promise.resolve();
+  /** What came with a pass whose issuer was not known here as an admin, and what follows from it. */
+  readonly #shown = new WeakMap<Pass, Shown>();
 
   constructor(options: GuestDeskOptions) {
     this.#options = options;
@@ -52,12 +61,26 @@ export class GuestDesk implements PassDesk {
       );
     const known = authorityWith([]);
     // The issuer may have become an admin while this device was away.
-    judgePass(pass, known.admins.has(pass.issuer) ? known : authorityWith(records), time());
+    if (!known.admins.has(pass.issuer))
+      this.#shown.set(pass, { records, known, authority: authorityWith(records) });
+    judgePass(pass, this.authorityFor(pass), time());
     // One after the other: two strangers in one moment must not both be the first.
     const bound = this.#turn.then(() => this.#bind(pass, presenter));
     this.#turn = bound.catch(() => undefined);
     await bound;
     return { kind: 'pass', pass };
+  }
+
+  /** What is known of the fabric now, with what the holder of a pass has shown of its issuer. */
+  authorityFor(pass: Pass): Authority {
+    const { authorityWith } = this.#options;
+    const known = authorityWith([]);
+    const shown = this.#shown.get(pass);
+    if (!shown || known.admins.has(pass.issuer)) return known;
+    if (shown.known === known) return shown.authority;
+    const authority = authorityWith(shown.records);
+    this.#shown.set(pass, { ...shown, known, authority });
+    return authority;
   }
 
   async #bind({ key, title, uses, expires }: Pass, presenter: PeerId): Promise<void> {
