@@ -68,7 +68,7 @@ test('an endless loop in a handler fails the request at the end', async (t) => {
       thing.setActionHandler('spin', () => { while (true) {} });
       await thing.expose();
     };`,
-    { hangTimeoutMs: 500 },
+    { hangTimeoutMs: 2000 },
   );
   const thing = await lab.wot.consume('spinner');
   const failed = (error: unknown) => error instanceof AlthingError && error.code === 'script-failed';

@@ -247,7 +247,8 @@ test('Things that a later run no longer produces are destroyed once it is health
     await (await wot.produce({ title: '${title}' })).expose();
     if ('${title}' === 'Old') setTimeout(() => process.exit(1), 50);
   };`;
-  await lab.start(source('Old'), { restart: { firstMs: 100, healthyMs: 400 } });
+  // Longer than a busy machine takes to start a process: both are there for a while.
+  await lab.start(source('Old'), { restart: { firstMs: 100, healthyMs: 3000 } });
   lab.write('script.js', source('New'));
   await waitFor(() => lab.wot.exposed.size === 2, { what: 'both' });
   await waitFor(() => lab.wot.exposed.size === 1, { what: 'the new one alone' });
