@@ -5,10 +5,11 @@
 import { stampOf } from '../src/core/clock.ts';
 import { thingIdOf } from '../src/core/ids.ts';
 import { Neighbourhood } from '../src/net/neighbours.ts';
+import { Holdings } from '../src/replica/holdings.ts';
 import { comparePositions, openRecord, type RecordBody, signRecord } from '../src/replica/record.ts';
 import { nodeCrypto } from '../src/store/node-crypto.ts';
-import { foundedMs, inviteSigner, labFabric, peerSigner } from '../src/testing/control-lab.ts';
-import { MemoryDisk } from '../src/testing/memory-store.ts';
+import { foundedMs, inviteSigner, labFabric, peerId, peerSigner } from '../src/testing/control-lab.ts';
+import { memoAuthority } from '../src/testing/memo-authority.ts';
 import type { SimulatedPeer } from '../src/testing/simulated-peer.ts';
 import { Simulator } from '../src/testing/simulator.ts';
 
@@ -31,13 +32,15 @@ export interface GrowthFigures {
   /** All start at once, and nobody has anything new to say. */
   readonly restart: Cost;
   /** All start at once, and each publishes a new address. */
-  readonly restartChanged: Cost;
+  readonly restartChanged: Cost | undefined;
   /** A minute in which nothing happens. */
   readonly idle: Cost;
 }
 
 /** The sizes that are measured unless others are asked for. */
-const sizes = [8, 16, 32, 64, 128, 256, 500];
+const sizes = [8, 16, 32, 64, 128, 256, 500, 1000, 2000];
+/** Above that many it is not measured what it costs that all have news: every peer is told of every other's. */
+const maxWithNewsOfAll = 500;
 const seed = 20_260_101;
 /** How exactly time is measured, milliseconds. */
 const stepMs = 20;
@@ -58,15 +61,15 @@ export const benchGrowth = async (
   return all;
 };
 
-/** The records of a fabric of n members as its founder and they themselves wrote them, on a disk. */
-const foundedDisk = (members: number, uses: number): MemoryDisk => {
-  const disk = new MemoryDisk();
+/** The records of a fabric of n members as its founder and they themselves wrote them. */
+const foundedHoldings = (members: number, uses: number): Holdings => {
+  const holdings = new Holdings();
   const put = (number: number, body: Pick<RecordBody, 'collection' | 'key' | 'seq' | 'value'>): string => {
     const signer = peerSigner(number);
     const hlc = stampOf(foundedMs) + body.seq;
     const whole = { ...body, author: signer.publicKey, epoch: 1, hlc, deleted: false };
     const record = openRecord(signRecord(whole, labFabric.id, signer), labFabric.id, nodeCrypto);
-    disk.apply({ put: [record] });
+    holdings.keep(record);
     return record.hash;
   };
   const invite = inviteSigner(1).publicKey;
@@ -88,13 +91,16 @@ const foundedDisk = (members: number, uses: number): MemoryDisk => {
     prev = Buffer.from(put(0, control), 'hex');
   }
   for (let number = 0; number < members; number++) {
-    const { id } = new Simulator({ seed }).add(number);
+    const id = peerId(number);
     put(number, { collection: 'peer', key: id, seq: 1, value: { name: `peer ${number}`, addresses: [] } });
     const td = 'x'.repeat(thingBytes);
     put(number, { collection: 'thing', key: thingIdOf(id, 'lamp'), seq: 2, value: { td } });
   }
-  return disk;
+  return holdings;
 };
+
+const holdsAllOf = ({ replica }: SimulatedPeer, author: SimulatedPeer): boolean =>
+  comparePositions(replica.position('data', author.id), author.replica.position('data', author.id)) === 0;
 
 /** One fabric, measured occasion by occasion. */
 class Growth {
@@ -108,14 +114,15 @@ class Growth {
     this.#neighbourhood = new Neighbourhood([]);
     this.#simulator = new Simulator({
       seed,
+      authorityOf: memoAuthority(),
       latencyMs: { min: 1, max: 20 },
       neighbours: (peer) => [...this.#neighbourhood.of(peer.id)].map((id) => this.#byId.get(id)!),
     });
   }
 
   async measure(): Promise<GrowthFigures> {
-    const disk = foundedDisk(this.#size, this.#size + 1);
-    for (let number = 0; number < this.#size; number++) this.#add(number).disk = disk.image();
+    const holdings = foundedHoldings(this.#size, this.#size + 1);
+    for (let number = 0; number < this.#size; number++) this.#add(number).shared = holdings;
     this.#rearrange();
     const restart = await this.#cost(
       () => this.#startAll(),
@@ -124,7 +131,7 @@ class Growth {
     const idle = await this.#idle();
     const change = await this.#changeOne();
     const joined = await this.#join();
-    const restartChanged = await this.#restartChanged();
+    const restartChanged = this.#size > maxWithNewsOfAll ? undefined : await this.#restartChanged();
     return { peers: this.#size, change, ...joined, restart, restartChanged, idle };
   }
 
@@ -195,7 +202,12 @@ class Growth {
             published = true;
           });
       },
-      () => published && this.#allHold(others) && this.#allHold([newcomer]) && this.#allAreMembers(),
+      // What the others had they have.
+      () =>
+        published &&
+        this.#allHold([newcomer]) &&
+        this.#allAreMembers() &&
+        others.every((other) => holdsAllOf(newcomer, other)),
     );
     return { newcomer: cost, bootstrapKilobytes: sentTo() / 1000 };
   }
@@ -205,15 +217,7 @@ class Growth {
   }
 
   #allHold(authors: readonly SimulatedPeer[]): boolean {
-    return this.#simulator.peers.every(({ replica }) =>
-      authors.every(
-        (author) =>
-          comparePositions(
-            replica.position('data', author.id),
-            author.replica.position('data', author.id),
-          ) === 0,
-      ),
-    );
+    return this.#simulator.peers.every((peer) => authors.every((author) => holdsAllOf(peer, author)));
   }
 
   async #idle(): Promise<Cost> {

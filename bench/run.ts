@@ -5,7 +5,8 @@
 import { parseArgs } from 'node:util';
 import { benchCommand, type CommandFigures } from './command.ts';
 import { benchFootprint, canMeasureFootprint, type FootprintFigures } from './footprint.ts';
-import { benchGrowth, type Cost, type GrowthFigures } from './growth.ts';
+import { benchGrowth } from './growth.ts';
+import { growthPage, growthRow, growthTitle } from './growth-page.ts';
 import { machine, writeSection } from './performance-page.ts';
 import { benchState, type StateFigures } from './state.ts';
 import { showSpread } from './statistics.ts';
@@ -42,25 +43,6 @@ const tellFootprint = (figures: FootprintFigures): void => {
   say(`| resident memory when settled, MB | ${showSpread(rssMb)} | ${showSpread(nodeRssMb)} |`);
   say(`| of that its own (RssAnon), MB | ${showSpread(anonymousMb)} | |`);
   say(`| CPU when idle, % of a core | ${showSpread(idleCpuPercent, 2)} | |`);
-};
-
-const growthHead = [
-  'peers',
-  'a record changes',
-  'a member joins',
-  'it is sent',
-  'all restart',
-  'all restart, changed',
-  'idle minute',
-];
-const showCost = ({ messages, kilobytes, seconds }: Cost): string =>
-  `${messages.toFixed(1)}, ${kilobytes.toFixed(2)} kB, ${seconds.toFixed(1)} s`;
-
-const tellGrowth = (figures: GrowthFigures): void => {
-  const { peers, change, newcomer, bootstrapKilobytes, restart, restartChanged, idle } = figures;
-  const costs = [restart, restartChanged, idle].map(showCost);
-  const sent = `${bootstrapKilobytes.toFixed(0)} kB`;
-  say(`| ${[peers, showCost(change), showCost(newcomer), sent, ...costs].join(' | ')} |`);
 };
 
 const tellState = (figures: StateFigures): void => {
@@ -108,11 +90,10 @@ const benches = {
     return figures;
   },
   growth: async () => {
-    say(
-      '\n## A fabric as it grows, simulated: messages and bytes a peer, and simulated time until all know\n',
-    );
-    say(`| ${growthHead.join(' | ')} |\n|${' --- |'.repeat(growthHead.length)}`);
-    return benchGrowth({ tell: tellGrowth });
+    say(`\n${growthTitle}`);
+    const figures = await benchGrowth({ tell: (one) => say(growthRow(one)) });
+    writeSection('growth', growthPage(figures));
+    return figures;
   },
   footprint: async () => {
     if (!canMeasureFootprint()) {

@@ -7,7 +7,7 @@ import type { Crypto, Signer } from '../core/crypto.ts';
 import { AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
-import type { Authority, FraudCuts } from '../fabric/authority.ts';
+import { type Authority, computeAuthority, type FraudCuts } from '../fabric/authority.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import { checkInner } from '../fabric/inner-signatures.ts';
 import type { AuthorLog, RecordRange } from './author-log.ts';
@@ -67,6 +67,8 @@ export interface ReplicaOptions {
   readonly epochOpened?: (epoch: number) => Promise<void>;
   /** Lets other work go on between pieces of a long one. */
   readonly yieldTurn: () => Promise<void>;
+  /** Computes authority; `computeAuthority` unless many replicas of one process share what they compute. */
+  readonly authorityOf?: typeof computeAuthority;
   readonly logger: Logger;
 }
 
@@ -110,6 +112,7 @@ export class Replica {
       crypto,
       holdings: this.#holdings,
       frauds: this.#frauds,
+      compute: options.authorityOf ?? computeAuthority,
     });
     this.#settledFor = this.authority;
     const known = [this.position('control', this.self), this.position('data', this.self)];

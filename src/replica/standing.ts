@@ -4,7 +4,7 @@
  */
 import type { Crypto } from '../core/crypto.ts';
 import type { PeerId } from '../core/ids.ts';
-import { type Authority, computeAuthority } from '../fabric/authority.ts';
+import type { Authority, computeAuthority } from '../fabric/authority.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import type { AuthorLog } from './author-log.ts';
 import { isHeld, mayWrite } from './data-rights.ts';
@@ -20,6 +20,8 @@ export interface StandingOptions {
   readonly crypto: Crypto;
   readonly holdings: Holdings;
   readonly frauds: FraudProofs;
+  /** How authority is computed. */
+  readonly compute: typeof computeAuthority;
 }
 
 /** The authors' standing, by all that is held. */
@@ -109,7 +111,7 @@ export class Standing {
   }
 
   #compute(): Authority {
-    const { fabric, holdings, crypto, frauds } = this.#options;
-    return computeAuthority(fabric, [...holdings.control, ...frauds.control()], crypto, frauds.cuts);
+    const { fabric, holdings, crypto, frauds, compute } = this.#options;
+    return compute(fabric, [...holdings.control, ...frauds.control()], crypto, frauds.cuts);
   }
 }

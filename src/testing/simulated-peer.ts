@@ -7,16 +7,19 @@ import type { Crypto, Signer } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
 import { silentLogger } from '../core/logger.ts';
+import type { computeAuthority } from '../fabric/authority.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import { Membership } from '../peer/membership.ts';
+import type { Holdings } from '../replica/holdings.ts';
 import { Reconciler } from '../replica/reconciler.ts';
-import type { SignedRecord } from '../replica/record.ts';
+import { openRecord, type SignedRecord } from '../replica/record.ts';
 import type { StateBatch, StateStore } from '../replica/record-store.ts';
 import { type Draft, Replica } from '../replica/replica.ts';
 import type { SyncLink, SyncMessage } from '../replica/sync-messages.ts';
 import { writingClock } from '../replica/writing-clock.ts';
 import { peerSigner } from './control-lab.ts';
 import { MemoryDisk, MemoryStateStore } from './memory-store.ts';
+import { SharedHoldings } from './shared-holdings.ts';
 import type { SimulatedNetwork, Station } from './simulated-network.ts';
 import { DeviceClock, type SimulatedTime } from './simulated-time.ts';
 
@@ -27,6 +30,8 @@ export interface Surroundings {
   readonly network: SimulatedNetwork;
   readonly crypto: Crypto;
   readonly random: () => number;
+  /** Computes authority; each peer by itself where left out. */
+  readonly authorityOf?: typeof computeAuthority;
   /** Running peers that this one may want to be in session with. */
   others(peer: SimulatedPeer): Iterable<SimulatedPeer>;
   /** A write of this peer was acknowledged. */
@@ -47,6 +52,8 @@ export class SimulatedPeer implements Station {
   syncMs = 20;
   readonly #around: Surroundings;
   disk = new MemoryDisk();
+  /** What it holds beside what is on its disk, shared with other peers. */
+  shared: Holdings | undefined;
   replica!: Replica;
   reconciler!: Reconciler;
   membership!: Membership;
@@ -75,10 +82,10 @@ export class SimulatedPeer implements Station {
 
   /** Starts from what its disk holds. */
   async start(): Promise<void> {
-    const { fabric, time, crypto, random } = this.#around;
+    const { fabric, time, crypto, random, authorityOf } = this.#around;
     this.#store = new MemoryStateStore(this.disk, { byHand: true });
     const { records, local } = await this.#store.load();
-    this.replica = new Replica(records, {
+    this.replica = new Replica(this.#held(records), {
       fabric,
       signer: this.signer,
       crypto,
@@ -88,6 +95,7 @@ export class SimulatedPeer implements Station {
       store: this.#lateStore(this.#store),
       notes: local,
       yieldTurn: async () => {},
+      ...(authorityOf && { authorityOf }),
       logger: silentLogger,
     });
     this.membership = new Membership(this.replica, {
@@ -112,6 +120,14 @@ export class SimulatedPeer implements Station {
     };
     this.running = true;
     this.#stopTicking = time.schedule(tickMs * random(), () => this.#tick());
+  }
+
+  #held(records: readonly Uint8Array[]): readonly Uint8Array[] | Holdings {
+    if (!this.shared) return records;
+    const { fabric, crypto } = this.#around;
+    const holdings = new SharedHoldings(this.shared);
+    for (const raw of records) holdings.keep(openRecord(raw, fabric.id, crypto, { trusted: true }));
+    return holdings;
   }
 
   /** The power goes: unsynced writes are lost but for some that had just reached the disk, and all sessions break. */

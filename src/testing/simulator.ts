@@ -3,6 +3,7 @@
  * Relies on a seed for all chance, so that what a run shows can be shown again.
  */
 import { peerIdOf } from '../core/ids.ts';
+import type { computeAuthority } from '../fabric/authority.ts';
 import { comparePositions, openRecord, type SignedRecord } from '../replica/record.ts';
 import type { VectorEntry } from '../replica/replica.ts';
 import { inviteSigner, joinProof, labFabric } from './control-lab.ts';
@@ -14,6 +15,8 @@ import { SimulatedTime } from './simulated-time.ts';
 
 export interface SimulatorOptions {
   readonly seed: number;
+  /** Computes authority; each peer by itself where left out. */
+  readonly authorityOf?: typeof computeAuthority;
   /** One way, milliseconds. */
   readonly latencyMs?: { readonly min: number; readonly max: number };
   /** Of whom a peer wants to be in session with whom; everyone with everyone where left out. */
@@ -54,6 +57,7 @@ export class Simulator {
       network: this.network,
       crypto,
       random,
+      ...(options.authorityOf && { authorityOf: options.authorityOf }),
       others: (peer) => options.neighbours?.(peer, this.peers) ?? this.#shuffled(peer),
       acknowledged: (peer, records) => {
         if (!this.liars.has(peer.id)) for (const record of records) this.acknowledged.add(record);
