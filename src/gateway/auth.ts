@@ -31,11 +31,19 @@ export const scopeOfToken = (
 ): Scope => {
   if (authorization === undefined)
     throw new AlthingError('unauthorized', 'The gateway answers over TCP only to a bearer token.');
-  const token = /^Bearer +([^\s]+)$/i.exec(authorization)?.[1];
-  const scope = token && token.length <= longestToken ? checkToken(token) : undefined;
+  const scope = knownScope(authorization, checkToken);
   if (scope === undefined)
     throw new AlthingError('unauthorized', 'The token is unknown or was revoked: make another one.');
   return scope;
+};
+
+/** The same, and undefined where the token is none that is known. */
+export const knownScope = (
+  authorization: string,
+  checkToken: (token: string) => Scope | undefined,
+): Scope | undefined => {
+  const token = /^Bearer +([^\s]+)$/i.exec(authorization)?.[1];
+  return token && token.length <= longestToken ? checkToken(token) : undefined;
 };
 
 /**

@@ -8,7 +8,7 @@ import type { ThingFilter } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { type HttpAccess, withHttpForms } from './http-forms.ts';
 import { problemOf } from './problem.ts';
-import type { Gateway, GatewayContext, Route } from './routes.ts';
+import { authorizationOf, type Gateway, type GatewayContext, type Route } from './routes.ts';
 import { problemEvent } from './sse.ts';
 import { findThing } from './thing-routes.ts';
 import { headOfStream } from './thing-streams.ts';
@@ -47,7 +47,7 @@ export const directoryRoutes = (gateway: Gateway): Route[] => {
     if (c.req.query('diff') === 'true')
       throw new AlthingError('bad-input', 'The directory sends no diffs: read the TD when it changes.');
     if (c.req.method === 'HEAD') return headOfStream();
-    return streamChanges(gateway, only, c.req.header('last-event-id') !== undefined);
+    return streamChanges(c, gateway, only);
   };
 
   return [
@@ -65,13 +65,14 @@ const isChangeKind = (text: string): text is DirectoryChange['kind'] =>
   (changeKinds as readonly string[]).includes(text);
 
 const streamChanges = (
+  c: GatewayContext,
   gateway: Gateway,
   only: DirectoryChange['kind'] | undefined,
-  returning: boolean,
 ): Response => {
+  const returning = c.req.header('last-event-id') !== undefined;
   const run = crypto.randomUUID();
   let count = 0;
-  const stream = gateway.streams.open(() => stop());
+  const stream = gateway.streams.open(() => stop(), authorizationOf(c));
   const stop = gateway.peer.onDirectoryChange((change) => {
     if (only !== undefined && change.kind !== only) return;
     count += 1;

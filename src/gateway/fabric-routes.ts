@@ -15,9 +15,10 @@ import {
   strictObject,
   string,
 } from 'valibot';
+import { knownScope } from './auth.ts';
 import { json } from './json-answer.ts';
 import { readObject } from './request-input.ts';
-import type { Gateway, GatewayContext, Route } from './routes.ts';
+import { authorizationOf, type Gateway, type GatewayContext, type Route } from './routes.ts';
 import { headOfStream } from './thing-streams.ts';
 
 const positive = pipe(number(), integer(), minValue(1));
@@ -81,6 +82,8 @@ export const fabricRoutes = (gateway: Gateway): Route[] => {
 
   const revokeToken = async (c: GatewayContext): Promise<Response> => {
     await peer.tokens.revoke(c.req.param('id') ?? '');
+    const isGood = (header: string) => knownScope(header, (token) => peer.tokens.check(token)) !== undefined;
+    gateway.streams.endUnless(isGood);
     return new Response(null, { status: 204 });
   };
 
@@ -96,7 +99,7 @@ export const fabricRoutes = (gateway: Gateway): Route[] => {
 
   const activity = (c: GatewayContext): Response => {
     if (c.req.method === 'HEAD') return headOfStream();
-    const stream = gateway.streams.open(() => stop());
+    const stream = gateway.streams.open(() => stop(), authorizationOf(c));
     const stop = peer.onActivity((entry) => stream.send({ data: entry }));
     return stream.response();
   };

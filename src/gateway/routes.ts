@@ -22,6 +22,10 @@ export interface GatewayEnv {
 }
 export type GatewayContext = Context<GatewayEnv>;
 
+/** The header by which whoever asks was let in; undefined on the unix socket, whose file says who may. */
+export const authorizationOf = (c: GatewayContext): string | undefined =>
+  c.env.via === 'socket' ? undefined : c.req.header('authorization');
+
 /** What the routes work with. */
 export interface Gateway {
   readonly peer: PeerApi;

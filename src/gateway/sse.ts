@@ -31,10 +31,14 @@ export const defaultSseLimits: SseLimits = {
   keepAliveMs: 15_000,
 };
 
+/** Ends a long-lived answer, and tells its reader why where there is something to tell. */
+type EndStream = (reason?: AlthingError) => void;
+
 /** All long-lived answers of a gateway: counts them, and ends them together. */
 export class EventStreams {
   readonly #limits: SseLimits;
-  readonly #open = new Set<() => void>();
+  /** What ends each, and the Authorization header that it was opened with, where one was needed. */
+  readonly #open = new Map<EndStream, string | undefined>();
 
   constructor(limits: SseLimits = defaultSseLimits) {
     this.#limits = limits;
@@ -46,23 +50,24 @@ export class EventStreams {
 
   /**
    * Takes one of the places. Throws `too-many` when all are taken.
-   * @param end called when the gateway closes
+   * @param end called when the gateway closes, or with a reason when its reader may read no more
+   * @param authorization the header by which its reader was let in
    * @returns gives the place back; idempotent
    */
-  take(end: () => void): () => void {
+  take(end: EndStream, authorization?: string): () => void {
     if (this.#open.size >= this.#limits.maxStreams)
       throw new AlthingError(
         'too-many',
         `The gateway holds ${this.#limits.maxStreams} open streams already: close one first.`,
       );
-    const entry = () => end();
-    this.#open.add(entry);
+    const entry: EndStream = (reason) => end(reason);
+    this.#open.set(entry, authorization);
     return () => this.#open.delete(entry);
   }
 
   /** Opens a stream. `onClose` is called once, whoever ends it. Throws `too-many`. */
-  open(onClose: () => void): EventStream {
-    const release = this.take(() => stream.end());
+  open(onClose: () => void, authorization?: string): EventStream {
+    const release = this.take((reason) => (reason ? stream.problem(reason) : stream.end()), authorization);
     const stream = new EventStream(this.#limits, () => {
       release();
       onClose();
@@ -70,9 +75,16 @@ export class EventStreams {
     return stream;
   }
 
+  /** Ends the streams whose readers would not be let in any more. */
+  endUnless(isGood: (authorization: string) => boolean): void {
+    const reason = new AlthingError('unauthorized', 'The token by which this was read has been revoked.');
+    for (const [end, authorization] of [...this.#open])
+      if (authorization !== undefined && !isGood(authorization)) end(reason);
+  }
+
   /** Ends every stream. */
   closeAll(): void {
-    for (const end of [...this.#open]) end();
+    for (const end of [...this.#open.keys()]) end();
   }
 }
 

@@ -160,3 +160,19 @@ test('HEAD on a stream opens nothing', async (t) => {
   }
   assert.deepEqual([lab.peer.openStreams, lab.peer.openListeners], [0, 0]);
 });
+
+test('a stream whose token is revoked ends with a word about it, and a long poll too; others go on', async (t) => {
+  const lab = await startGatewayLab(t);
+  const { token, id } = await lab.peer.tokens.create('read');
+  const headers = { authorization: `Bearer ${token}` };
+  const theirs = await fetch(lab.url + levelPath, { headers: { ...headers, accept: 'text/event-stream' } });
+  const poll = fetch(`${lab.url}${levelPath}/next`, { headers });
+  const ours = await open(lab, levelPath);
+  await waitFor(() => lab.peer.openStreams === 3, { what: 'the streams' });
+  assert.equal((await lab.send({ method: 'DELETE', path: `/tokens/${id}` })).status, 204);
+  assert.match(await theirs.text(), /event: althing:problem\n.*unauthorized/);
+  assert.equal((await poll).status, 401);
+  lab.peer.emit('level', 3);
+  assert.equal((await ours.next())?.data, 3);
+  ours.leave();
+});

@@ -5,7 +5,7 @@
 import { AlthingError } from '../core/errors.ts';
 import type { StreamHandle, StreamOperation, StreamPosition, ThingCall } from '../thing/operations.ts';
 import { callOptions } from './request-input.ts';
-import type { Gateway, GatewayContext } from './routes.ts';
+import { authorizationOf, type Gateway, type GatewayContext } from './routes.ts';
 import { defaultSseLimits, EventStream } from './sse.ts';
 
 /**
@@ -25,7 +25,7 @@ export const streamValues = async (
   const stream = gateway.streams.open(() => {
     closed = true;
     handle?.stop();
-  });
+  }, authorizationOf(c));
   try {
     handle = await gateway.peer.stream(
       call,
@@ -89,7 +89,10 @@ export const nextValue = async (
   result.promise.catch(() => {});
   const options = callOptions(c, gateway);
   const leave = () => result.reject(new AlthingError('cancelled', 'The long poll was given up.'));
-  const release = gateway.streams.take(leave);
+  const release = gateway.streams.take(
+    (reason) => (reason ? result.reject(reason) : leave()),
+    authorizationOf(c),
+  );
   options.signal?.addEventListener('abort', leave, { once: true });
   let handle: StreamHandle | undefined;
   try {
