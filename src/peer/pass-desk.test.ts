@@ -6,14 +6,17 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { fromHex } from '../core/bytes.ts';
 import type { Signer } from '../core/crypto.ts';
-import { publicKeyOf, thingIdOf } from '../core/ids.ts';
+import { peerIdOf, publicKeyOf, thingIdOf } from '../core/ids.ts';
+import type { Authority } from '../fabric/authority.ts';
 import { type PassTerms, presentationBytes, signPass } from '../fabric/pass.ts';
 import { decodeTicket, maxTicketProof, type Ticket } from '../fabric/ticket.ts';
 import { type Frame, frameType } from '../net/frames.ts';
 import { protocolVersions } from '../net/handshake.ts';
+import type { LocalNotes } from '../store/local-notes.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
 import { type Intruder, PeerLab } from '../testing/peer-lab.ts';
 import { waitFor } from '../testing/wait-for.ts';
+import { GuestDesk } from './pass-desk.ts';
 import type { Peer } from './peer.ts';
 
 const hourMs = 3_600_000;
@@ -307,4 +310,47 @@ test('a pass of one who became an admin while the device was away is good there,
   assert.equal(answer, 'welcome');
   assert.deepEqual(await ask(guest, 'readproperty', lamp, 'on'), [frameType.response, true]);
   assert.ok(guest.isOpen);
+});
+
+test('passes of a thief with an admin’s key do not fill the desk for good: with him they go', async () => {
+  const notes = new Map<string, unknown>();
+  const fakeNotes = {
+    get: (key: string) => notes.get(key),
+    list: () => new Map(notes),
+    set: async (key: string, value: unknown) => notes.set(key, value),
+    commit: async (changes: readonly [string, null][]) => {
+      for (const [key] of changes) notes.delete(key);
+    },
+  };
+  const thief = nodeCrypto.signer(new Uint8Array(32).fill(5));
+  const admin = nodeCrypto.signer(new Uint8Array(32).fill(6));
+  const admins = new Set([thief, admin].map(({ publicKey }) => peerIdOf(publicKey)));
+  const fabric = new Uint8Array(32).fill(7);
+  const desk = new GuestDesk({
+    fabric,
+    crypto: nodeCrypto,
+    notes: fakeNotes as unknown as LocalNotes,
+    authorityWith: () => ({ admins, endedPasses: new Set() }) as unknown as Authority,
+    isMember: () => false,
+    time: () => ({ ms: 0, known: true }),
+  });
+  const stranger = nodeCrypto.signer(new Uint8Array(32).fill(8));
+  const come = (issuer: Signer) => {
+    const key = nodeCrypto.signer(nodeCrypto.randomBytes(32));
+    const terms = {
+      things: ['lamp'],
+      operations: ['read'],
+      affordances: null,
+      expires: 1e15,
+      uses: 1,
+    } as const;
+    const pass = signPass({ ...terms, key: key.publicKey, title: 'Lamp' }, issuer, fabric);
+    const proof = key.sign(presentationBytes(fabric, key.publicKey, stranger.publicKey));
+    return desk.receive({ pass, proof, records: [], presenter: peerIdOf(stranger.publicKey) });
+  };
+  for (let n = 0; n < 1024; n++) await come(thief);
+  await assert.rejects(come(admin), { code: 'too-many' });
+  admins.delete(peerIdOf(thief.publicKey));
+  await come(admin);
+  assert.equal(notes.size, 1);
 });

@@ -83,7 +83,7 @@ export class GuestDesk implements PassDesk {
     return authority;
   }
 
-  async #bind({ key, title, uses, expires }: Pass, presenter: PeerId): Promise<void> {
+  async #bind({ key, title, uses, expires, issuer }: Pass, presenter: PeerId): Promise<void> {
     const { notes } = this.#options;
     const note = notePrefix + toHex(key);
     const { holders } = holdersIn(notes.get(note));
@@ -94,25 +94,40 @@ export class GuestDesk implements PassDesk {
         `Others hold the guest pass "${title}": it is for ${uses} at most.`,
       );
     await this.#makeRoom();
-    await notes.set(note, [expires, [...holders, presenter]]);
+    await notes.set(note, [expires, [...holders, presenter], issuer]);
   }
 
+  /** Forgets those that open nothing any more: over, ended, or of one who is no admin now, such as a thief was. */
   async #makeRoom(): Promise<void> {
-    const { notes, time } = this.#options;
+    const { notes, time, authorityWith } = this.#options;
     const all = notes.list(notePrefix);
     if (all.size < maxPasses) return;
     const now = time();
-    const over = [...all].filter(([, value]) => now.known && holdersIn(value).expires <= now.ms);
+    const { admins, endedPasses } = authorityWith([]);
+    const isOver = ([note, value]: [string, unknown]): boolean => {
+      const { expires, issuer } = holdersIn(value);
+      if (now.known && expires <= now.ms) return true;
+      return endedPasses.has(note.slice(notePrefix.length)) || (issuer !== undefined && !admins.has(issuer));
+    };
+    const over = [...all].filter(isOver);
     if (over.length === 0)
       throw new AlthingError('too-many', `This device remembers the holders of ${maxPasses} passes already.`);
     await notes.commit(over.map(([key]) => [key, null]));
   }
 }
 
-const holdersIn = (note: unknown): { expires: number; holders: readonly PeerId[] } => {
-  const [expires, holders] = Array.isArray(note) ? note : [];
+interface Holders {
+  readonly expires: number;
+  readonly holders: readonly PeerId[];
+  /** Unknown for those that an earlier version bound. */
+  readonly issuer: PeerId | undefined;
+}
+
+const holdersIn = (note: unknown): Holders => {
+  const [expires, holders, issuer] = Array.isArray(note) ? note : [];
   return {
     expires: typeof expires === 'number' ? expires : 0,
     holders: Array.isArray(holders) ? holders.filter((one) => typeof one === 'string') : [],
+    issuer: typeof issuer === 'string' ? issuer : undefined,
   };
 };
