@@ -45,12 +45,11 @@ ${figures.map(growthRow).join('\n')}
 Left out: the peers of one process share the records that they all hold until one of them changes, check equal signatures
 once, and compute the authority of equal control records once. None of that is sent, so the figures are those of peers
 that share nothing. Disks and TLS are left out too. What it costs that all restart with news of their own is measured up
-to 500 peers: everybody is then told of everybody's, about three messages for each record, which is what holding all of
+to 256 peers: everybody is then told of everybody's, about three messages for each record, which is what holding all of
 them means; it grows with the number of records that are new, not with its square.
 
 What one event costs a peer does not grow above 32 members: the cost of all together grows as their number. A summary is
 1.1 KiB at most, so restarts and idle minutes stop growing once its groups are full. The exception is the new member
 itself: it stores the records of one author at a time, each with a sync of its disk (10 ms here on the average), so its
-time and what it is sent grow with the number of authors; where that takes longer than the 5 s after which an answer is
-taken for missing, it asks for some records twice.
+time and what it is sent grow with the number of authors.
 `;

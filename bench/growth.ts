@@ -40,7 +40,7 @@ export interface GrowthFigures {
 /** The sizes that are measured unless others are asked for. */
 const sizes = [8, 16, 32, 64, 128, 256, 500, 1000, 2000];
 /** Above that many it is not measured what it costs that all have news: every peer is told of every other's. */
-const maxWithNewsOfAll = 500;
+const maxWithNewsOfAll = 256;
 const seed = 20_260_101;
 /** How exactly time is measured, milliseconds. */
 const stepMs = 20;

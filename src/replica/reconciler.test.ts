@@ -47,6 +47,36 @@ test('a megabyte written at once reaches those in session, those who come later,
   for (const peer of [later, behind]) assert.deepEqual(peer.vector(), writer.vector());
 });
 
+test('of thousands of authors a session is asked a part at a time, the next as answers come', async (t) => {
+  const lab = await ReplicaLab.of(100, seedOf(t));
+  const [full] = lab.peers as [LabPeer];
+  for (const peer of lab.peers.slice(1)) {
+    await peer.write(card(peer, 'a'));
+    const range = peer.replica.range('data', peer.id, origin, 1)!;
+    const records = range.records.map(({ raw }) => raw);
+    await full.replica.receive({ ...range, stream: 'data', author: peer.signer.publicKey, records });
+  }
+  const empty = new LabPeer(lab, 1);
+  await empty.start();
+  const { link, said } = listening(empty);
+  const { link: other, said: answers } = listening(full);
+  const tell = (message: SyncMessage) => empty.reconciler.handle(link, message);
+  await tell({ kind: 'vector', entries: full.replica.vector() });
+  let most = 0;
+  for (let asked = said.filter(({ kind }) => kind === 'want'); asked.length > 0; ) {
+    most = Math.max(most, asked.length);
+    said.length = 0;
+    for (const want of asked) {
+      answers.length = 0;
+      await full.reconciler.handle(other, want);
+      for (const answer of answers.splice(0)) await tell(answer);
+    }
+    asked = said.filter(({ kind }) => kind === 'want');
+  }
+  assert.deepEqual(empty.vector(), full.vector());
+  assert.ok(most <= 64, `${most} questions were open at once`);
+});
+
 test('no message is larger than a frame, however much there is to say', async (t) => {
   const lab = await ReplicaLab.of(2, seedOf(t));
   const [writer] = lab.peers as [LabPeer];

@@ -11,6 +11,7 @@ import type { Logger } from '../core/logger.ts';
 import { FraudExchange } from './fraud-exchange.ts';
 import type { ReceiveOutcome } from './incoming-range.ts';
 import { advance, askedNext, begun, chunkBytes, tellHashes, tellNamed, tookHashes } from './mending.ts';
+import { type Asked, maxOpenQuestions, OpenQuestions } from './open-questions.ts';
 import { comparePositions, origin, type Position } from './record.ts';
 import type { RecordStream } from './record-store.ts';
 import { type Known, keyOf, RemoteSide } from './remote-side.ts';
@@ -50,14 +51,6 @@ const missesToTell = 3;
 /** Differences that are told in the log. */
 const maxToldDifferences = 1000;
 
-/** What has been asked for and not yet come. */
-interface Asked {
-  readonly link: SyncLink;
-  readonly what: 'want' | 'want-hashes' | 'want-named';
-  readonly from: Position;
-  readonly until: number;
-}
-
 /** All sessions' reconciliation. Pull-based: whoever is behind asks, one asking at a time for each author. */
 export class Reconciler {
   /** Set by the owner; called while all that the first vector told of is here, as far as it is to be taken in. */
@@ -65,7 +58,7 @@ export class Reconciler {
   readonly #replica: Replica;
   readonly #options: ReconcilerOptions;
   readonly #sides = new Map<SyncLink, RemoteSide>();
-  readonly #asked = new Map<string, Asked>();
+  readonly #asked = new OpenQuestions();
   readonly #summary: ReplicaSummary;
   readonly #frauds: FraudExchange;
   readonly #withheld = new WithheldRecords();
@@ -94,7 +87,7 @@ export class Reconciler {
   remove(link: SyncLink): void {
     this.#sides.delete(link);
     this.#frauds.remove(link);
-    for (const [key, asked] of this.#asked) if (asked.link === link) this.#asked.delete(key);
+    this.#asked.endAllOf(link);
     this.#askAll();
   }
 
@@ -112,9 +105,7 @@ export class Reconciler {
   tick(): void {
     const now = this.#options.now();
     let isDue = this.#replica.tick();
-    for (const [key, asked] of this.#asked) {
-      if (asked.until > now) continue;
-      this.#asked.delete(key);
+    for (const [key, asked] of this.#asked.takeOverdue(now)) {
       isDue = true;
       this.#missed(key, asked);
     }
@@ -139,6 +130,7 @@ export class Reconciler {
     if (!side) return;
     try {
       await this.#handle(side, message);
+      if (this.#sides.has(link)) this.#askMore(side);
     } catch (error) {
       // What was asked for and could not be stored is asked for again when its time is over.
       if (error instanceof AlthingError && error.code === 'record-invalid') link.fail(error);
@@ -300,7 +292,7 @@ export class Reconciler {
         asked.what !== 'want-named' &&
         comparePositions(entry, asked.from) <= 0
       ) {
-        this.#asked.delete(key);
+        this.#asked.end(key);
         side.misses.delete(key);
       }
       this.#compare(side, key);
@@ -334,7 +326,7 @@ export class Reconciler {
   /** Asks one session for an author's records where it holds more and nobody is being asked already. */
   #ask(side: RemoteSide, key: string): void {
     const known = side.known.get(key);
-    if (!known || this.#asked.has(key)) return;
+    if (!known || this.#asked.get(key)) return;
     const { stream, author, authorId: id } = known;
     // Asked again as soon as the membership changes, or the time has come.
     if (!this.#replica.takes(stream, id) || this.#replica.waits(stream, id, known)) return;
@@ -343,10 +335,14 @@ export class Reconciler {
     const mending = side.mending.get(key);
     const from = this.#replica.position(stream, id);
     if (!mending && comparePositions(from, known) >= 0) return;
+    if (this.#asked.of(side.link) >= maxOpenQuestions) {
+      side.hasUnasked = true;
+      return;
+    }
     const message = mending ? askedNext(mending, known) : ({ kind: 'want', stream, author, from } as const);
     const until = this.#options.now() + wantTimeoutMs;
     const askedFrom = message.kind === 'want-named' ? origin : message.from;
-    this.#asked.set(key, { link: side.link, what: message.kind, from: askedFrom, until });
+    this.#asked.begin(key, { link: side.link, what: message.kind, from: askedFrom, until });
     side.link.send(message);
   }
 
@@ -369,8 +365,18 @@ export class Reconciler {
 
   #askAll(): void {
     for (const stream of ['control', 'data'] as const)
-      for (const side of this.#sides.values())
-        for (const [key, known] of side.known) if (known.stream === stream) this.#ask(side, key);
+      for (const side of this.#sides.values()) this.#askFor(side, stream);
+  }
+
+  #askFor(side: RemoteSide, stream: RecordStream): void {
+    for (const [key, known] of side.known) if (known.stream === stream) this.#ask(side, key);
+  }
+
+  /** What a session had too many questions for is asked as it answers. */
+  #askMore(side: RemoteSide): void {
+    if (!side.hasUnasked || this.#asked.of(side.link) > maxOpenQuestions / 2) return;
+    side.hasUnasked = false;
+    for (const stream of ['control', 'data'] as const) this.#askFor(side, stream);
   }
 
   #answer(side: RemoteSide, want: Extract<SyncMessage, { kind: 'want' }>): void {
@@ -409,7 +415,7 @@ export class Reconciler {
     const isMend = mending !== undefined && comparePositions(mending.cursor, range.from) === 0;
     const reach = isByName ? 'holes' : isMend ? 'all' : 'next';
     const outcome = await this.#replica.receive(range, { reach });
-    if (isAnswer && this.#asked.get(key) === asked) this.#asked.delete(key);
+    if (isAnswer && this.#asked.get(key) === asked) this.#asked.end(key);
     if (isAnswer) side.misses.delete(key);
     if (!this.#sides.has(side.link)) return;
     if (mending && (isByName || isMend)) advance(mending, range, isByName);
@@ -440,7 +446,7 @@ export class Reconciler {
     const mending = side.mending.get(key);
     if (!mending || asked?.link !== side.link || asked.what !== 'want-hashes') return;
     if (comparePositions(asked.from, message.from) !== 0) return;
-    this.#asked.delete(key);
+    this.#asked.end(key);
     side.misses.delete(key);
     const log = this.#replica.log(message.stream, peerIdOf(message.author));
     if (!log || !tookHashes(mending, message, log)) side.mending.delete(key);

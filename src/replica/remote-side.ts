@@ -46,6 +46,8 @@ export class RemoteSide {
   retellAt: number;
   /** When its last summary came. */
   summaryAt = Number.NEGATIVE_INFINITY;
+  /** There is more to ask it for than it may be asked at once. */
+  hasUnasked = false;
   readonly shortName: string;
   readonly known = new Map<string, Known>();
   readonly mending = new Map<string, Mending>();
