@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { equalBytes } from '../core/bytes.ts';
-import { AlthingError, isErrorCode, toAlthingError } from '../core/errors.ts';
+import { AlthingError, isDiskFailure, isErrorCode, toAlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { Pass } from '../fabric/pass.ts';
 import { maxPermitBytes, maxTicketProof } from '../fabric/ticket.ts';
@@ -179,7 +179,8 @@ export const answerDoor = async (
   } catch (error) {
     const refusal = toAlthingError(error);
     // Our own faults are nobody else's business.
-    const said = refusal.code === 'internal' ? 'The peer could not answer.' : refusal.message;
+    const isOurs = refusal.code === 'internal' || isDiskFailure(refusal);
+    const said = isOurs ? 'The peer could not answer.' : refusal.message;
     const shown = refusal.code === 'revoked' ? gate.farewell(frames.channel.remote) : [];
     frames.send([frameType.refusal, refusal.code, said, ...(shown.length > 0 ? [shown] : [])]);
     frames.close(refusal);
