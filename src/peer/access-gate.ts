@@ -70,7 +70,7 @@ export class AccessGate {
     return maySee(authority(), { peer, role: roleOf(peer) }, thing, time());
   }
 
-  /** Throws `forbidden`, with what is missing and what helps, where `allows` says no. */
+  /** Throws `forbidden` or `clock-unknown`, with what is missing and what helps, where `allows` says no. */
   require(caller: Caller, thing: ScopedThing, call: ThingCall): void {
     if (!this.allows(caller, thing, call)) throw this.refusal(caller, thing, call);
   }
@@ -95,13 +95,17 @@ export class AccessGate {
           ? `${name} is restricted to admins and grants`
           : `it is a ${role}`;
     const unknown =
-      !time().known && grantsOf(authority(), { peer, role }).some(({ grant }) => reachesThing(grant, thing));
-    const missing = unknown
-      ? 'this device does not know the time, so grants that begin or end are closed'
-      : 'no grant covers this now';
+      !time().known &&
+      grantsOf(authority(), { peer, role }).some(({ grant }) => coversCall(grant, thing, call));
+    // Not for good: streams are asked for again until the time is known.
+    if (unknown)
+      return new AlthingError(
+        'clock-unknown',
+        `${who} may not ${what} yet: this device does not know the time, so grants that begin or end are closed.`,
+      );
     return new AlthingError(
       'forbidden',
-      `${who} may not ${what}: ${why}, and ${missing}. An admin can allow it: althing grant ${who} ${name}`,
+      `${who} may not ${what}: ${why}, and no grant covers this now. An admin can allow it: althing grant ${who} ${name}`,
     );
   }
 

@@ -245,7 +245,11 @@ test('where the time is not known, grants that end are closed, and the refusal s
   const hall = new Device();
   hall.learn(toGuest, granted({ expires: hall.time.ms + 1000 }));
   hall.time = { ms: 0, known: false };
-  await assert.rejects(hall.call(read), { code: 'forbidden', message: /does not know the time/ });
+  await assert.rejects(hall.call(read), { code: 'clock-unknown', message: /does not know the time/ });
+  // Nobody's subscription ends for good because a device started without a battery in its clock.
+  await assert.rejects(hall.observe(lamp, 'on'), { code: 'clock-unknown' });
+  hall.learn(withdrawn(hall.records.at(-1)!));
+  await assert.rejects(hall.call(read), { code: 'forbidden' });
 });
 
 const directory = directoryIdOf(device);
