@@ -51,5 +51,6 @@ them means; it grows with the number of records that are new, not with its squar
 What one event costs a peer does not grow above 32 members: the cost of all together grows as their number. A summary is
 1.1 KiB at most, so restarts and idle minutes stop growing once its groups are full. The exception is the new member
 itself: it stores the records of one author at a time, each with a sync of its disk (10 ms here on the average), so its
-time and what it is sent grow with the number of authors.
+time and what it is sent grow with the number of authors. What a joining costs the others grows by the summaries alone
+that they send one another anyhow in that time.
 `;
