@@ -18,7 +18,7 @@ export const withOwnPeer = async <T>(
   { renew = false, ...options }: Omit<PeerOptions, 'home' | 'logger'> & { renew?: boolean },
   use: (peer: PeerApi) => Promise<T>,
 ): Promise<T> => {
-  const { createJoiningPeer } = await import('../peer/renew.ts');
+  const { createJoiningPeer } = await import('../peer/governance/renew.ts');
   const { createPeer } = await import('../peer/peer.ts');
   // Under --json stderr carries nothing but the error.
   const logger = out.json ? silentLogger : createHumanLogger('warn', process.stderr, () => new Date());

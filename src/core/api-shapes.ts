@@ -2,13 +2,22 @@
  * The JSON shapes that the gateway answers with and that `--json` prints, beside the W3C's own.
  * Relies on ids alone; the gateway writes them, the client reads them.
  */
-import type { DepartureInfo } from './governance-shapes.ts';
 import type { PeerId } from './ids.ts';
 
 /** A member's role in the fabric. */
 export type Role = 'admin' | 'member' | 'guest';
 /** What a gateway token may do: look, use Things, or manage the fabric. Each includes the one before. */
 export type Scope = 'read' | 'use' | 'manage';
+
+/** Why a peer is out of the fabric for good. */
+export interface DepartureInfo {
+  how: 'revoked' | 'left' | 'replaced';
+  by: PeerId;
+  /** RFC 3339, by the clock of who said so. */
+  at: string;
+  /** Who took its place. */
+  successor: PeerId | null;
+}
 
 /** `GET /peers`, one entry. Times are RFC 3339, or null where unknown. */
 export interface PeerInfo {

@@ -2,18 +2,8 @@
  * The JSON shapes of governing a fabric: members, invites, grants, restrictions, admins, recovery.
  * Relies on ids and roles alone; the gateway writes them, the client reads them, `--json` prints them.
  */
-import type { Role } from './api-shapes.ts';
+import type { DepartureInfo, Role } from './api-shapes.ts';
 import type { PeerId } from './ids.ts';
-
-/** Why a peer is out of the fabric for good. */
-export interface DepartureInfo {
-  how: 'revoked' | 'left' | 'replaced';
-  by: PeerId;
-  /** RFC 3339, by the clock of who said so. */
-  at: string;
-  /** Who took its place. */
-  successor: PeerId | null;
-}
 
 /** An open proposal about one peer, as admins see it. */
 export interface ProposedRole {

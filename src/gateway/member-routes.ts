@@ -18,7 +18,7 @@ import {
   string,
 } from 'valibot';
 import type { GrantRequest, RecoverRequest } from '../core/governance-shapes.ts';
-import type { CutOptions } from '../peer/governance-api.ts';
+import type { CutOptions } from '../peer/governance/governance-api.ts';
 import { json } from './json-answer.ts';
 import { readObject } from './request-input.ts';
 import type { Gateway, GatewayContext, Route } from './routes.ts';

@@ -11,7 +11,7 @@ import { copyPlain } from '../thing/plain-value.ts';
 import type { ThingFilter } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { matchesFilter } from '../thing/thing-filter.ts';
-import { Labels } from './labels.ts';
+import { Labels } from './governance/labels.ts';
 import { type PeerNames, peersNamed } from './peer-names.ts';
 
 /** What a `peer` record says of its author. */

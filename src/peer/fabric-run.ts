@@ -3,9 +3,9 @@
  * Relies on the peer for what outlives it: identity, store, listener, discovery and the exposed Things.
  */
 import { randomBytes } from 'node:crypto';
+import type { DepartureInfo } from '../core/api-shapes.ts';
 import { HybridClock } from '../core/clock.ts';
 import { type AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
-import type { DepartureInfo } from '../core/governance-shapes.ts';
 import { hashId, type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import type { Endpoint } from '../net/channel.ts';
@@ -24,16 +24,16 @@ import type { Withheld } from '../replica/withheld.ts';
 import { writingClock } from '../replica/writing-clock.ts';
 import { hmacSha256 } from '../store/node-crypto.ts';
 import { Addresses, ownAddresses } from './addresses.ts';
-import { createDevice, type Device } from './device.ts';
 import { Directory } from './directory.ts';
-import { endedText } from './ended-text.ts';
 import type { FabricRunOptions } from './fabric-run-options.ts';
 import { createFabricTime } from './fabric-time.ts';
+import { endedText } from './governance/ended-text.ts';
 import { sightingTag } from './join.ts';
 import { Membership } from './membership.ts';
 import { OwnCard } from './own-card.ts';
-import { SeenThings } from './seen-things.ts';
-import { ShownMembership } from './shown-membership.ts';
+import { createDevice, type Device } from './sharing/device.ts';
+import { SeenThings } from './sharing/seen-things.ts';
+import { ShownMembership } from './sharing/shown-membership.ts';
 
 /** Lets everything else that waits go first. */
 export const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

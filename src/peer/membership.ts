@@ -2,24 +2,24 @@
  * How this peer answers for its fabric: who may come in, who is let in, and which admissions an admin confirms.
  * Relies on the replica for what is known and on `fabric/` for what follows from it.
  */
-import type { Role } from '../core/api-shapes.ts';
+import type { DepartureInfo, Role } from '../core/api-shapes.ts';
 import { equalBytes, toHex } from '../core/bytes.ts';
 import type { Crypto } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
-import type { DepartureInfo } from '../core/governance-shapes.ts';
 import { type PeerId, peerIdOf, publicKeyOf } from '../core/ids.ts';
 import { type Authority, computeAuthority } from '../fabric/authority.ts';
 import { verifyJoinProof } from '../fabric/control.ts';
 import type { Member } from '../fabric/members.ts';
 import type { Gatekeeper, Redemption } from '../net/handshake.ts';
+import type { Draft } from '../replica/draft.ts';
 import { openRecord, type SignedRecord } from '../replica/record.ts';
-import type { Draft, Replica } from '../replica/replica.ts';
-import { departureProof } from './departure-proof.ts';
+import type { Replica } from '../replica/replica.ts';
 import { atTheDoor } from './door-proof.ts';
-import { departureOf } from './member-list.ts';
-import { replacementDrafts } from './replacement.ts';
-import { revocationDraft } from './revocation-draft.ts';
-import { strandedMembers } from './stranded.ts';
+import { departureProof } from './governance/departure-proof.ts';
+import { departureOf } from './governance/member-list.ts';
+import { replacementDrafts } from './governance/replacement.ts';
+import { revocationDraft } from './governance/revocation-draft.ts';
+import { strandedMembers } from './governance/stranded.ts';
 
 /** Peers that proved themselves by records which have not arrived here yet. */
 const maxProvisional = 256;

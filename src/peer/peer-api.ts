@@ -22,9 +22,9 @@ import type { ThingConnector } from '../thing/operations.ts';
 import type { Cause, ThingFilter, Wot } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 
-import type { GovernanceApi } from './governance-api.ts';
+import type { GovernanceApi } from './governance/governance-api.ts';
 
-import type { PassesApi } from './passes.ts';
+import type { PassesApi } from './sharing/passes.ts';
 
 /** A change in what the fabric's directory of Things says. */
 export interface DirectoryChange {

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { thingIdOf } from '../core/ids.ts';
 import { type LabPeer, ReplicaLab } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
-import type { Draft } from './replica.ts';
+import type { Draft } from './draft.ts';
 
 const runs = process.env.ALTHING_TEST_LONG ? 400 : 15;
 

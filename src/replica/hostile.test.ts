@@ -6,9 +6,10 @@ import { peerIdOf, thingIdOf } from '../core/ids.ts';
 import { peerSigner } from '../testing/control-lab.ts';
 import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
+import type { Draft } from './draft.ts';
 import type { IncomingRange } from './incoming-range.ts';
 import { type Position, type RecordBody, type SignedRecord, signRecord } from './record.ts';
-import type { Draft, VectorEntry } from './replica.ts';
+import type { VectorEntry } from './replica.ts';
 import type { SyncLink, SyncMessage } from './sync-messages.ts';
 
 /** The other end of one peer's session, in the test's hands. */

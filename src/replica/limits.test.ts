@@ -6,8 +6,8 @@ import { nodeCrypto } from '../store/node-crypto.ts';
 import { inviteSigner, peerSigner } from '../testing/control-lab.ts';
 import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
+import type { Draft } from './draft.ts';
 import { origin, type SignedRecord } from './record.ts';
-import type { Draft } from './replica.ts';
 import type { ReplicaChange } from './replica-change.ts';
 import type { SyncMessage } from './sync-messages.ts';
 

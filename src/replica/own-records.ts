@@ -6,10 +6,10 @@ import { fromHex } from '../core/bytes.ts';
 import type { HybridClock } from '../core/clock.ts';
 import type { Crypto, Signer } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
+import type { Draft } from './draft.ts';
 import type { Allowance } from './quotas.ts';
 import { openRecord, type Position, type SignedRecord, signRecord } from './record.ts';
 import type { RecordStream } from './record-store.ts';
-import type { Draft } from './replica.ts';
 
 /** What signing needs. */
 export interface SigningOptions {

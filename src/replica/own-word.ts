@@ -4,7 +4,7 @@
  */
 import { AlthingError } from '../core/errors.ts';
 import type { Gone } from '../fabric/departures.ts';
-import type { Draft } from './replica.ts';
+import type { Draft } from './draft.ts';
 
 /** What stands against this peer. */
 export interface OwnStanding {

@@ -7,8 +7,8 @@ import { encodeSync } from '../net/sync-frames.ts';
 import { peerId } from '../testing/control-lab.ts';
 import { inviteDraft, LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
+import type { Draft } from './draft.ts';
 import { origin, type SignedRecord } from './record.ts';
-import type { Draft } from './replica.ts';
 import type { SyncLink, SyncMessage } from './sync-messages.ts';
 import { groupOf } from './vector-summary.ts';
 

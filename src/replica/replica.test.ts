@@ -6,9 +6,9 @@ import { AlthingError } from '../core/errors.ts';
 import { thingIdOf } from '../core/ids.ts';
 import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
+import type { Draft } from './draft.ts';
 import type { IncomingRange } from './incoming-range.ts';
 import { recordValue, type SignedRecord } from './record.ts';
-import type { Draft } from './replica.ts';
 import type { ReplicaChange } from './replica-change.ts';
 
 const origin = { epoch: 0, seq: 0 };

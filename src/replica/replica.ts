@@ -11,6 +11,7 @@ import { type Authority, computeAuthority, type FraudCuts } from '../fabric/auth
 import type { Fabric } from '../fabric/genesis.ts';
 import { checkInner } from '../fabric/inner-signatures.ts';
 import type { AuthorLog, RecordRange } from './author-log.ts';
+import type { Draft } from './draft.ts';
 import { type FraudEntry, type FraudProof, FraudProofs, openProof } from './fraud-proofs.ts';
 import { type HeldBack, HeldBackAuthors } from './held-back.ts';
 import { Holdings } from './holdings.ts';
@@ -32,15 +33,6 @@ import { comparePositions, origin, type Position, type SignedRecord, streamOf } 
 import type { RecordStream, StateStore, StoredState } from './record-store.ts';
 import { type ReplicaChange, unchanged } from './replica-change.ts';
 import { Standing } from './standing.ts';
-
-/** A record to be written by this peer; its position, clock and chain are filled in. */
-export interface Draft {
-  readonly collection: string;
-  readonly key: string;
-  /** Control records: the statement without `prev`. */
-  readonly value: unknown;
-  readonly deleted?: boolean;
-}
 
 /** Where one author stands in one stream, and the digest of its live records there. */
 export interface VectorEntry extends Position {

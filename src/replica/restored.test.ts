@@ -5,8 +5,8 @@ import { thingIdOf } from '../core/ids.ts';
 import { MemoryDisk } from '../testing/memory-store.ts';
 import { inviteDraft, type LabPeer, ReplicaLab } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
+import type { Draft } from './draft.ts';
 import { signRecord } from './record.ts';
-import type { Draft } from './replica.ts';
 
 const runs = process.env.ALTHING_TEST_LONG ? 300 : 8;
 

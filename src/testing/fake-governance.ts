@@ -19,7 +19,7 @@ import type {
   RoleInfo,
 } from '../core/governance-shapes.ts';
 import { peerIdOf } from '../core/ids.ts';
-import type { CutOptions, GovernanceApi } from '../peer/governance-api.ts';
+import type { CutOptions, GovernanceApi } from '../peer/governance/governance-api.ts';
 
 export const hallId = peerIdOf(new Uint8Array(32).fill(7));
 export const atticId = peerIdOf(new Uint8Array(32).fill(8));

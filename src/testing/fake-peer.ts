@@ -18,8 +18,8 @@ import type {
 import { AlthingError } from '../core/errors.ts';
 import type { LeaveInfo } from '../core/governance-shapes.ts';
 import { type PeerId, peerIdOf, thingIdOf } from '../core/ids.ts';
-import type { PassesApi } from '../peer/passes.ts';
 import type { DirectoryChange, PeerApi, TokenApi } from '../peer/peer-api.ts';
+import type { PassesApi } from '../peer/sharing/passes.ts';
 import type {
   CallOptions,
   RequestOperation,

@@ -3,7 +3,7 @@
  * Relies on the replica lab's network in memory; names are ids, and Things need not exist.
  */
 import type { Authority } from '../fabric/authority.ts';
-import { Governance } from '../peer/governance.ts';
+import { Governance } from '../peer/governance/governance.ts';
 import { Membership } from '../peer/membership.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
 import { type LabPeer, ReplicaLab } from './replica-lab.ts';

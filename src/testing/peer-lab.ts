@@ -17,7 +17,8 @@ import { createTlsContext, dialTls, parseEndpoint } from '../net/tls-channel.ts'
 import { openTicket } from '../peer/join.ts';
 import { createPeer, type Peer } from '../peer/peer.ts';
 import type { PeerOptions } from '../peer/peer-options.ts';
-import type { Draft, Replica } from '../replica/replica.ts';
+import type { Draft } from '../replica/draft.ts';
+import type { Replica } from '../replica/replica.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
 import { writeInHome } from './home-writer.ts';

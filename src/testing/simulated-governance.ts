@@ -5,8 +5,8 @@
 import { fromHex } from '../core/bytes.ts';
 import { thingIdOf } from '../core/ids.ts';
 import { recoveryBytes } from '../fabric/admin-sets.ts';
-import { changeAdmins, nextSet } from '../peer/admin-changes.ts';
-import { revocationDraft } from '../peer/revocation-draft.ts';
+import { changeAdmins, nextSet } from '../peer/governance/admin-changes.ts';
+import { revocationDraft } from '../peer/governance/revocation-draft.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
 import { labFabric, recoverySigner } from './control-lab.ts';
 import type { SimulatedPeer } from './simulated-peer.ts';

@@ -4,8 +4,8 @@
  */
 import { AlthingError } from '../core/errors.ts';
 import { thingIdOf } from '../core/ids.ts';
-import { revocationDraft } from '../peer/revocation-draft.ts';
-import type { Draft } from '../replica/replica.ts';
+import { revocationDraft } from '../peer/governance/revocation-draft.ts';
+import type { Draft } from '../replica/draft.ts';
 import type { MemoryDisk } from './memory-store.ts';
 import { govern, recover } from './simulated-governance.ts';
 import { Liar } from './simulated-liar.ts';
