@@ -3,6 +3,7 @@
  * Relies on the scripts in `examples/home`, which the package carries too.
  */
 import { fileURLToPath } from 'node:url';
+import type { GrantOperation } from '../core/governance-shapes.ts';
 
 /** One device of the demo's home. */
 export interface Part {
@@ -73,3 +74,11 @@ export const cast: readonly Part[] = [
     locked === undefined ? '' : `${visitor || 'nobody'} is there, ${locked ? 'locked' : 'unlocked'}`,
   ),
 ];
+
+/** What the founder grants: cameras are for admins and those with a grant only. */
+export const grants: readonly {
+  readonly to: string;
+  readonly of: string;
+  readonly thing: string;
+  readonly operations: GrantOperation[];
+}[] = [{ to: 'door', of: 'camera', thing: 'Camera', operations: ['read', 'subscribe'] }];

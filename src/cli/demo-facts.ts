@@ -13,6 +13,8 @@ export type Fact =
   | { event: 'connected'; devices: number; sessions: number; tookMs: number }
   /** The Things that a device knows of by itself. */
   | { event: 'knows'; device: string; things: string[] }
+  /** An admin's device lets another use a Thing that is restricted. */
+  | { event: 'granted'; device: string; to: string; thing: string; operations: string[] }
   | { event: 'session-up' | 'session-down'; device: string; with: string }
   /** A request that `device` made and how it ended: `ok` or an error's code. `to` is the device that was asked. */
   | {
@@ -61,6 +63,8 @@ export const factText = (fact: Fact): string | undefined => {
       return `${fact.devices} devices, ${fact.sessions} direct connections, ${seconds(fact.tookMs)} after the start`;
     case 'knows':
       return `${fact.device} knows ${fact.things.length} Things by itself: ${fact.things.join(', ')}`;
+    case 'granted':
+      return `${fact.device} lets the ${fact.to} ${fact.operations.join(' and ')} the ${fact.thing}, which is restricted`;
     case 'command':
       return commandText(fact);
     case 'property':

@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AlthingError, toAlthingError } from '../core/errors.ts';
 import { parseThingId } from '../core/ids.ts';
 import { homePaths } from '../store/home.ts';
-import { cast } from './demo-cast.ts';
+import { cast, grants } from './demo-cast.ts';
 import { DemoDevice, type DeviceHost } from './demo-device.ts';
 import type { Fact } from './demo-facts.ts';
 
@@ -92,6 +92,16 @@ export class DemoHome {
     this.#changed();
   }
 
+  /** The founder lets a device use a restricted Thing of another. */
+  async #grant({ to, of, thing, operations }: (typeof grants)[number]): Promise<void> {
+    const [subject, owner] = [this.device(to), this.device(of)];
+    const things = [...owner.things].filter(([, title]) => title === thing).map(([id]) => id);
+    // One that exposes nothing is told of by whoever misses its Thing.
+    if (things.length === 0 || subject.peer === undefined) return;
+    await this.founder.client.governance.grant({ subject: subject.peer, things, operations });
+    this.tell({ event: 'granted', device: this.founder.name, to, thing, operations });
+  }
+
   /** Starts everybody, lets the first one invite the others, and waits until all are connected to all. */
   async open(): Promise<void> {
     const startedAt = performance.now();
@@ -116,6 +126,7 @@ export class DemoHome {
     const count = this.devices.length;
     const tookMs = performance.now() - startedAt;
     this.tell({ event: 'connected', devices: count, sessions: this.sessions, tookMs });
+    await this.#orGivenUp(Promise.all(grants.map((grant) => this.#grant(grant))));
   }
 
   /** Pairs of devices that both say that they are connected. */
