@@ -4,7 +4,7 @@ import { parseThingId } from '../core/ids.ts';
 import { seedOf } from '../testing/seed.ts';
 import { History, type HistoryOptions } from '../testing/simulated-history.ts';
 import type { SimulatedPeer } from '../testing/simulated-peer.ts';
-import { holds, readsOf, vectorOf } from '../testing/simulator.ts';
+import { holds, readsOf, Simulator, vectorOf } from '../testing/simulator.ts';
 
 const runs = process.env.ALTHING_TEST_LONG ? 350 : 8;
 
@@ -105,6 +105,38 @@ test('through revocations, new sets of admins, replacements and recoveries too',
     assertEntitled(history);
     await assertSameAfterRestart(history);
   });
+});
+
+test('what a right clock stamped waits where most clocks are behind, no longer than they are', async (t) => {
+  const simulator = new Simulator({ seed: seedOf(t) });
+  const [founder, ...others] = [0, 1, 2].map((number) => simulator.add(number));
+  await founder!.start();
+  const invited = simulator.invite(founder!, { uses: 2, forMs: 1e9 });
+  await simulator.time.run(1000);
+  for (const joiner of others) {
+    const joined = simulator.join(joiner, founder!, founder!, await invited);
+    await simulator.time.run(1000);
+    await joined;
+  }
+  await simulator.time.run(10_000);
+
+  simulator.network.divide((station) => (station === founder ? 0 : 1));
+  const written = founder!.write({ collection: 'value', key: 'lamp', value: 'on' });
+  await simulator.time.run(1000);
+  const [record] = await written;
+  for (const { clock } of others) clock.offsetMs = -600_000;
+  simulator.network.heal();
+  await simulator.time.run(300_000);
+  for (const peer of others) {
+    assert.equal(holds(peer, record!), false);
+    assert.deepEqual(
+      peer.replica.quarantined().map(({ peer: author }) => author),
+      [founder!.id],
+    );
+  }
+
+  await simulator.time.run(300_000);
+  for (const peer of others) assert.equal(holds(peer, record!), true);
 });
 
 test('a seed makes the same history every time', async (t) => {

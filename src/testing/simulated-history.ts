@@ -28,6 +28,9 @@ export interface HistoryOptions {
 const restMs = 400_000;
 const most = 9;
 
+/** A clock that runs is off by no more; one whose battery was dead is behind. */
+const maxOffMs = 20_000;
+
 /** A peer may refuse what it is asked to do; it must not break. */
 const onlyOurs = (error: unknown): void => {
   if (!(error instanceof AlthingError)) throw error;
@@ -57,6 +60,7 @@ export class History {
       await simulator.time.run(simulator.random() < 0.2 ? simulator.pick(20_000) : simulator.pick(600));
     }
     simulator.network.heal();
+    this.#setClocksRight();
     for (const peer of simulator.peers) if (peer.replica && !peer.running) await peer.start();
     await simulator.until(() => this.#isEqual(), restMs);
     // What was equal by chance must stay so.
@@ -105,7 +109,7 @@ export class History {
 
   #add(): SimulatedPeer {
     const { simulator } = this;
-    const clock = { offsetMs: simulator.pick(40_000) - 20_000, driftPpm: simulator.pick(400) - 200 };
+    const clock = { offsetMs: this.#anyOffset(), driftPpm: simulator.pick(400) - 200 };
     const peer = simulator.add(this.#number, clock);
     if (simulator.random() < 0.3) peer.syncMs = 400;
     this.#number += 1;
@@ -197,7 +201,20 @@ export class History {
   #setClock({ clock }: SimulatedPeer): void {
     const { simulator } = this;
     const dead = simulator.random() < 0.2;
-    clock.offsetMs = dead ? -simulator.pick(86_400_000) : simulator.pick(40_000) - 20_000;
+    clock.offsetMs = dead ? -simulator.pick(86_400_000) : this.#anyOffset();
+  }
+
+  #anyOffset(): number {
+    return this.simulator.pick(2 * maxOffMs) - maxOffMs;
+  }
+
+  /**
+   * Where most clocks in session are behind, so is the fabric's time, and data stamped by a right one waits for as long,
+   * hours it may be, as it should. So somebody sets all but one right: one in the minority must change nothing.
+   */
+  #setClocksRight(): void {
+    const behind = this.simulator.peers.filter(({ clock }) => clock.offsetMs < -maxOffMs);
+    for (const { clock } of behind.slice(1)) clock.offsetMs = this.#anyOffset();
   }
 
   async #inviteMore(): Promise<void> {
