@@ -1,0 +1,199 @@
+/**
+ * The device's side of "once": whether a step of a rule is done, refused as repeated, or refused as of an older run.
+ * Relies on the caller to make an entry durable before it acts; entries are plain data, and so is their order.
+ *
+ * Memory is bounded for each rule. What is dropped leaves a horizon, the clock of the newest run that was dropped: a
+ * step of a run at or before it that is not remembered is refused as `forgotten`, since it may have been done. So
+ * nothing is ever done twice; a step that comes later than so many others of its rule is reported, not guessed.
+ */
+
+import type { FiringId } from './placement.ts';
+import type { RuleMode } from './rule.ts';
+
+/** A step as a device is asked for it. `clock`: the hybrid clock of the firing, the same for all its steps. */
+export interface StepRequest {
+  readonly rule: string;
+  readonly firing: FiringId;
+  /** The step's path in the run, as `run.ts` makes it. */
+  readonly step: string;
+  readonly mode: RuleMode;
+  readonly clock: number;
+}
+
+/** What became of a step; `begun` is written before the device acts, and stays where it lost its power meanwhile. */
+export type StepOutcome = 'begun' | 'done' | 'failed';
+
+/** One step in the ledger. */
+export interface LedgerEntry {
+  readonly rule: string;
+  readonly firing: FiringId;
+  readonly step: string;
+  readonly clock: number;
+  readonly outcome: StepOutcome;
+  /** The error code of a failure. */
+  readonly code?: string;
+}
+
+/** What was dropped of a rule, and the newest run of it that was seen. */
+export interface LedgerRule {
+  readonly rule: string;
+  /** Clock of the newest run seen, whatever its mode. */
+  readonly newest: number;
+  /** Clock of the newest run that was dropped; -1 where none was. */
+  readonly horizon: number;
+}
+
+/** The answer. `do`: make `entry` durable first, then act, then tell the ledger with `settle`. */
+export type StepDecision =
+  | { readonly kind: 'do'; readonly entry: LedgerEntry }
+  /** It was here before: its outcome is the answer; `begun` without a process that works on it means unknown. */
+  | { readonly kind: 'repeated'; readonly entry: LedgerEntry }
+  /** Mode `restart`: a newer run of the rule has been seen. */
+  | { readonly kind: 'older-run'; readonly newest: number }
+  | { readonly kind: 'forgotten'; readonly horizon: number };
+
+/** What must be written and deleted to make a change of the ledger durable. */
+export interface LedgerChange {
+  readonly put: readonly LedgerEntry[];
+  readonly drop: readonly LedgerEntry[];
+  readonly rules: readonly LedgerRule[];
+  /** Rules of which nothing is kept any more. */
+  readonly dropRules: readonly string[];
+}
+
+/** What is kept: entries a rule, rules in all. */
+export interface LedgerLimits {
+  readonly entriesPerRule: number;
+  readonly rules: number;
+}
+
+/** A run commands at most 1000 steps (`run.ts`), so the longest one fits. */
+const defaultLimits: LedgerLimits = { entriesPerRule: 1200, rules: 256 };
+
+interface RuleMemory {
+  newest: number;
+  horizon: number;
+  readonly entries: Map<string, LedgerEntry>;
+}
+
+/** The ledger in memory, made from what was kept. One device has one, for all its Things. */
+export class OnceLedger {
+  readonly #rules = new Map<string, RuleMemory>();
+  readonly #limits: LedgerLimits;
+  /** For rules that were dropped whole. */
+  #horizon = -1;
+
+  /** @param kept entries and rules as they were made durable; @param limits default 1200 entries for each of 256 rules */
+  constructor(
+    kept: { readonly entries: Iterable<LedgerEntry>; readonly rules: Iterable<LedgerRule> } = {
+      entries: [],
+      rules: [],
+    },
+    limits: LedgerLimits = defaultLimits,
+  ) {
+    this.#limits = limits;
+    for (const { rule, newest, horizon } of kept.rules) {
+      if (rule === forgottenRules) this.#horizon = Math.max(this.#horizon, horizon);
+      else this.#rules.set(rule, { newest, horizon, entries: new Map() });
+    }
+    for (const entry of kept.entries) {
+      const memory = this.#memoryOf(entry.rule);
+      memory.entries.set(keyOf(entry), entry);
+      memory.newest = Math.max(memory.newest, entry.clock);
+    }
+  }
+
+  /** Decides, without changing anything: `take` the entry of a `do` before acting. */
+  decide(request: StepRequest): StepDecision {
+    const memory = this.#rules.get(request.rule);
+    const known = memory?.entries.get(keyOf(request));
+    if (known) return { kind: 'repeated', entry: known };
+    const newest = memory?.newest ?? -1;
+    if (request.mode === 'restart' && request.clock < newest) return { kind: 'older-run', newest };
+    const horizon = memory?.horizon ?? this.#horizon;
+    if (request.clock <= horizon) return { kind: 'forgotten', horizon };
+    const { rule, firing, step, clock } = request;
+    return { kind: 'do', entry: { rule, firing, step, clock, outcome: 'begun' } };
+  }
+
+  /** Takes an entry in; make the change durable before the device acts. */
+  take(entry: LedgerEntry): LedgerChange {
+    const drop: LedgerEntry[] = [];
+    const rules: LedgerRule[] = [];
+    const dropRules: string[] = [];
+    const memory = this.#memoryOf(entry.rule);
+    memory.entries.set(keyOf(entry), entry);
+    memory.newest = Math.max(memory.newest, entry.clock);
+    while (memory.entries.size > this.#limits.entriesPerRule) drop.push(this.#dropOldest(memory));
+    while (this.#rules.size > this.#limits.rules) {
+      const gone = this.#dropRule(entry.rule);
+      drop.push(...gone.entries);
+      dropRules.push(gone.rule);
+      rules.push({ rule: forgottenRules, newest: -1, horizon: this.#horizon });
+    }
+    rules.push({ rule: entry.rule, newest: memory.newest, horizon: memory.horizon });
+    return { put: drop.includes(entry) ? [] : [entry], drop, rules, dropRules };
+  }
+
+  /** What became of a step that was begun. */
+  settle(entry: LedgerEntry, outcome: 'done' | 'failed', code?: string): LedgerChange {
+    const settled: LedgerEntry = { ...entry, outcome, ...(code !== undefined && { code }) };
+    const memory = this.#rules.get(entry.rule);
+    // Dropped meanwhile: the horizon answers for it.
+    if (!memory?.entries.has(keyOf(entry))) return { put: [], drop: [], rules: [], dropRules: [] };
+    memory.entries.set(keyOf(entry), settled);
+    return { put: [settled], drop: [], rules: [], dropRules: [] };
+  }
+
+  /** What is known of a step, for a peer that lost the answer; `not-seen` where it was never begun here. */
+  answer(
+    request: Pick<StepRequest, 'rule' | 'firing' | 'step' | 'clock'>,
+  ): LedgerEntry | 'not-seen' | 'forgotten' {
+    const decision = this.decide({ ...request, mode: 'parallel' });
+    if (decision.kind === 'repeated') return decision.entry;
+    return decision.kind === 'forgotten' ? 'forgotten' : 'not-seen';
+  }
+
+  /** How much is kept. */
+  get size(): { readonly rules: number; readonly entries: number } {
+    let entries = 0;
+    for (const memory of this.#rules.values()) entries += memory.entries.size;
+    return { rules: this.#rules.size, entries };
+  }
+
+  #memoryOf(rule: string): RuleMemory {
+    let memory = this.#rules.get(rule);
+    if (!memory) {
+      // A rule that was dropped whole comes back with the horizon of those: its steps may have been among them.
+      memory = { newest: -1, horizon: this.#horizon, entries: new Map() };
+      this.#rules.set(rule, memory);
+    }
+    return memory;
+  }
+
+  /** The oldest run goes whole or in part: its clock becomes the horizon, so that none of its steps counts as new. */
+  #dropOldest(memory: RuleMemory): LedgerEntry {
+    let oldest: LedgerEntry | undefined;
+    for (const entry of memory.entries.values()) if (!oldest || entry.clock < oldest.clock) oldest = entry;
+    memory.entries.delete(keyOf(oldest!));
+    memory.horizon = Math.max(memory.horizon, oldest!.clock);
+    return oldest!;
+  }
+
+  #dropRule(except: string): { rule: string; entries: LedgerEntry[] } {
+    let oldest: { rule: string; memory: RuleMemory } | undefined;
+    for (const [rule, memory] of this.#rules)
+      if (rule !== except && (!oldest || memory.newest < oldest.memory.newest)) oldest = { rule, memory };
+    const { rule, memory } = oldest!;
+    this.#rules.delete(rule);
+    this.#horizon = Math.max(this.#horizon, memory.newest, memory.horizon);
+    return { rule, entries: [...memory.entries.values()] };
+  }
+}
+
+/** The row that holds the horizon of rules that were dropped whole; no rule has an empty slug. */
+const forgottenRules = '';
+
+/** Names an entry; `firing` cannot contain the separator. */
+const keyOf = ({ firing, step }: { readonly firing: string; readonly step: string }): string =>
+  `${firing}\0${step}`;

@@ -1,0 +1,45 @@
+/**
+ * How steps of a run stand and how they end: the small questions that the machine in `run.ts` asks of them.
+ * Relies on nothing but the state's types.
+ */
+import type { Operand, Step, StepOptions } from './rule.ts';
+import type { CommandState, Failure, RunEnd, RunEvent } from './run-state.ts';
+
+const defaultDeadlineMs = 10_000;
+
+/** How a step or a list of them stands. */
+export type Progress = 'going' | 'done' | { readonly failure: Failure } | { readonly end: RunEnd };
+
+/** What an expression gave. */
+export type EvaluationResult = Extract<RunEvent, { type: 'evaluated' }>['result'];
+
+/** The value that a step writes, passes or sets. */
+export const operandOf = (step: Step): Operand | undefined => {
+  if ('write' in step) return step.write.value;
+  if ('invoke' in step) return step.invoke.input;
+  return 'set' in step ? step.set.value : undefined;
+};
+
+/** Milliseconds for one try of a step that commands. */
+export const deadlineOf = (step: StepOptions): number => step.deadlineMs ?? defaultDeadlineMs;
+
+/** What a device remembers a command by: a further try is another one, a repetition the same. */
+export const commandPath = (path: string, index: number, { tries }: CommandState): string =>
+  `${path}/t${index}${tries > 0 ? `~${tries}` : ''}`;
+
+/** That a step failed, and why. */
+export const failed = (path: string, code: string, message?: string): { readonly failure: Failure } => ({
+  failure: { path, code, ...(message !== undefined && { message }) },
+});
+
+/** That an expression gave no value. */
+export const valueFailure = (path: string, result: { unknown: string } | { error: string }): Progress =>
+  failed(path, 'rule-failed', 'unknown' in result ? `Not known now: ${result.unknown}.` : result.error);
+
+/** How a step with several commands stands. */
+export const commandsEnd = (commands: readonly CommandState[], path: string): Progress => {
+  if (commands.some(({ phase }) => phase === 'sent' || phase === 'asking' || phase === 'pausing'))
+    return 'going';
+  const bad = commands.find(({ phase }) => phase !== 'done');
+  return bad ? failed(path, bad.code ?? 'outcome-unknown', `${bad.command.thing} did not do it.`) : 'done';
+};
