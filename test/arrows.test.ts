@@ -20,13 +20,14 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   thing: ['core'],
   fabric: ['core', 'thing'],
   replica: ['core', 'thing', 'fabric'],
-  store: ['core', 'thing', 'fabric', 'replica'],
-  net: ['core', 'thing', 'fabric', 'replica'],
-  peer: ['core', 'thing', 'fabric', 'replica', 'store', 'net'],
+  rules: ['core', 'thing', 'fabric', 'replica'],
+  store: ['core', 'thing', 'fabric', 'replica', 'rules'],
+  net: ['core', 'thing', 'fabric', 'replica', 'rules'],
+  peer: ['core', 'thing', 'fabric', 'replica', 'rules', 'store', 'net'],
   adapters: ['core', 'thing'],
-  gateway: ['core', 'thing', 'fabric', 'replica', 'store', 'net', 'peer'],
+  gateway: ['core', 'thing', 'fabric', 'replica', 'rules', 'store', 'net', 'peer'],
   client: ['core', 'thing'],
-  cli: ['core', 'thing', 'fabric', 'peer', 'adapters', 'gateway', 'client'],
+  cli: ['core', 'thing', 'fabric', 'rules', 'peer', 'adapters', 'gateway', 'client'],
 };
 /** Single files of other folders that are open to one. */
 const exceptions: Readonly<Record<string, readonly string[]>> = {
@@ -34,7 +35,7 @@ const exceptions: Readonly<Record<string, readonly string[]>> = {
   cli: ['../store/home.ts'],
 };
 const folders = Object.keys(arrows);
-const pureFolders = ['core', 'thing', 'fabric', 'replica'];
+const pureFolders = ['core', 'thing', 'fabric', 'replica', 'rules'];
 
 const sources = globSync('src/**/*.ts', { cwd: root }).filter((file) => !file.endsWith('.test.ts'));
 

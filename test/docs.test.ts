@@ -1,11 +1,12 @@
 /**
  * The promise that the tables in docs/ say what the code says.
- * Relies on the error table and on package.json; `ALTHING_UPDATE_DOCS=1` rewrites what is generated.
+ * Relies on the error table, the shape of rules and package.json; `ALTHING_UPDATE_DOCS=1` rewrites what is generated.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { errorTable } from '../src/core/errors.ts';
+import { ruleJsonSchema } from '../src/rules/rule-json-schema.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
@@ -33,6 +34,13 @@ test('docs/errors.md equals the error table', () => {
   if (process.env.ALTHING_UPDATE_DOCS)
     writeFileSync(new URL('../docs/errors.md', import.meta.url), errorsPage());
   assert.equal(read('docs/errors.md'), errorsPage());
+});
+
+test('docs/rule.schema.json equals what the reader of rules takes', () => {
+  const page = `${JSON.stringify(ruleJsonSchema(), null, 2)}\n`;
+  if (process.env.ALTHING_UPDATE_DOCS)
+    writeFileSync(new URL('../docs/rule.schema.json', import.meta.url), page);
+  assert.equal(read('docs/rule.schema.json'), page);
 });
 
 test('docs/dependencies.md has a line for every package and for no other', () => {

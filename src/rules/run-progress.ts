@@ -36,10 +36,13 @@ export const failed = (path: string, code: string, message?: string): { readonly
 export const valueFailure = (path: string, result: { unknown: string } | { error: string }): Progress =>
   failed(path, 'rule-failed', 'unknown' in result ? `Not known now: ${result.unknown}.` : result.error);
 
+/** Whether a command still waits for something. */
+export const isPending = ({ phase }: CommandState): boolean =>
+  phase === 'sent' || phase === 'asking' || phase === 'pausing';
+
 /** How a step with several commands stands. */
 export const commandsEnd = (commands: readonly CommandState[], path: string): Progress => {
-  if (commands.some(({ phase }) => phase === 'sent' || phase === 'asking' || phase === 'pausing'))
-    return 'going';
+  if (commands.some(isPending)) return 'going';
   const bad = commands.find(({ phase }) => phase !== 'done');
   return bad ? failed(path, bad.code ?? 'outcome-unknown', `${bad.command.thing} did not do it.`) : 'done';
 };

@@ -6,14 +6,14 @@
  * acknowledged is never given again at all. What no device can tell ends as `unknown`, which counts as a failure that
  * is not tried again.
  */
-import { errorTable, isErrorCode } from '../core/errors.ts';
 import type { Step, StepOptions, Target } from './rule.ts';
+import { Commands, logOf, runLimits } from './run-commands.ts';
 import {
-  commandPath,
   commandsEnd,
   deadlineOf,
   type EvaluationResult,
   failed,
+  isPending,
   operandOf,
   type Progress,
   valueFailure,
@@ -38,9 +38,6 @@ export interface RunStep {
   readonly effects: readonly RunEffect[];
 }
 
-/** Most steps that one run begins, commands that it gives, and lines that its log keeps. */
-export const runLimits = { steps: 10_000, commands: 1000, log: 300 } as const;
-
 /** Begins the execution of a firing. */
 export const startRun = (start: RunStart, nowMs: number): RunStep => {
   const state: RunState = {
@@ -63,11 +60,13 @@ class Machine {
   readonly #state: RunState;
   readonly #event: RunEvent;
   readonly #effects: RunEffect[] = [];
+  readonly #commandsNow: Commands;
   #earliestMs = Number.POSITIVE_INFINITY;
 
   constructor(state: RunState, event: RunEvent) {
     this.#state = state;
     this.#event = event;
+    this.#commandsNow = new Commands(state, event, this.#effects);
   }
 
   run(): RunStep {
@@ -185,25 +184,9 @@ class Machine {
     const state: StepState = { kind: 'commands', any, commands: states };
     for (const [index, command] of states.entries()) {
       if (any && index > 0) break;
-      this.#give(command, step, path, index);
+      this.#commandsNow.give(command, step, path, index);
     }
     return state;
-  }
-
-  #give(state: CommandState, step: StepOptions, path: string, index: number): void {
-    this.#state.commanded += 1;
-    if (this.#state.commanded > runLimits.commands) {
-      Object.assign(state, { phase: 'failed', code: 'too-many' });
-      return;
-    }
-    state.phase = 'sent';
-    state.untilMs = this.#nowMs + deadlineOf(step);
-    this.#effects.push({
-      type: 'command',
-      path: commandPath(path, index, state),
-      command: state.command,
-      deadlineMs: deadlineOf(step),
-    });
   }
 
   #visit(state: StepState, step: Step, path: string, fresh: boolean, holder: ListState): Progress {
@@ -270,91 +253,21 @@ class Machine {
     path: string,
     fresh: boolean,
   ): Progress {
-    for (const [index, command] of state.commands.entries())
-      if (command.phase === 'sent' || command.phase === 'asking' || command.phase === 'pausing') {
-        const progress = this.#visitCommand(command, step, path, index, fresh);
-        if (progress) return progress;
-      }
+    for (const [index, command] of state.commands.entries()) {
+      if (!isPending(command)) continue;
+      const end = this.#commandsNow.visit(command, step, path, index, fresh);
+      if (end) return end;
+    }
+    let asked: readonly CommandState[] = state.commands;
     if (state.any) {
-      const current = state.commands.findLastIndex(({ phase }) => phase !== 'idle');
+      let current = state.commands.findLastIndex(({ phase }) => phase !== 'idle');
       // The next nearest, but only where this one certainly did nothing.
-      if (state.commands[current]!.phase === 'failed' && current + 1 < state.commands.length) {
-        this.#give(state.commands[current + 1]!, step, path, current + 1);
-        this.#waitFor(state.commands[current + 1]!.untilMs);
-        return 'going';
-      }
-      return commandsEnd([state.commands[current]!], path);
+      while (state.commands[current]!.phase === 'failed' && current + 1 < state.commands.length)
+        this.#commandsNow.give(state.commands[++current]!, step, path, current);
+      asked = [state.commands[current]!];
     }
-    return commandsEnd(state.commands, path);
-  }
-
-  #visitCommand(
-    state: CommandState,
-    step: StepOptions,
-    path: string,
-    index: number,
-    fresh: boolean,
-  ): Progress | undefined {
-    const event = this.#event;
-    const own = commandPath(path, index, state);
-    const mine = 'path' in event && event.path === own;
-    if (mine && event.type === 'outcome') {
-      const { outcome } = event;
-      if (outcome.kind === 'superseded') return { end: { outcome: 'superseded' } };
-      if (outcome.kind === 'done') this.#settle(state, 'done', own);
-      else if (outcome.kind === 'failed') this.#fail(state, step, outcome.code, own);
-      else if (state.phase === 'sent') this.#ask(state, step, own);
-    } else if (mine && event.type === 'answered' && state.phase === 'asking') {
-      const { answer } = event;
-      if (answer === 'done') this.#settle(state, 'done', own);
-      else if (answer === 'unknown') this.#settle(state, 'unknown', own, 'outcome-unknown');
-      else if (answer === 'not-seen') {
-        // Its device has not begun it, and refuses it twice: giving it again is safe, under the same path.
-        state.phase = 'sent';
-        state.untilMs = this.#nowMs + deadlineOf(step);
-        this.#effects.push({
-          type: 'command',
-          path: own,
-          command: state.command,
-          deadlineMs: deadlineOf(step),
-        });
-      } else this.#fail(state, step, answer.failed, own);
-    } else if (event.type === 'resume' && !fresh) {
-      if (state.phase !== 'pausing') this.#ask(state, step, own);
-    } else if (this.#nowMs >= (state.untilMs ?? Number.POSITIVE_INFINITY)) {
-      if (state.phase === 'sent') this.#ask(state, step, own);
-      else if (state.phase === 'asking') this.#settle(state, 'unknown', own, 'outcome-unknown');
-      else {
-        state.tries += 1;
-        this.#give(state, step, path, index);
-      }
-    }
-    if (state.phase === 'sent' || state.phase === 'asking' || state.phase === 'pausing')
-      this.#waitFor(state.untilMs);
-    return undefined;
-  }
-
-  #ask(state: CommandState, step: StepOptions, path: string): void {
-    state.phase = 'asking';
-    state.untilMs = this.#nowMs + deadlineOf(step);
-    this.#effects.push({ type: 'ask', path, command: state.command });
-  }
-
-  #fail(state: CommandState, { retry }: StepOptions, code: string, path: string): void {
-    // What the device refuses once it refuses again; only what broke may work the next time.
-    const mayHelp = !isErrorCode(code) || errorTable[code].exit >= 5;
-    if (retry && mayHelp && state.tries < retry.times) {
-      state.phase = 'pausing';
-      state.untilMs = this.#nowMs + retry.pauseMs;
-      this.#log({ path, what: 'failed', command: state.command, code });
-    } else this.#settle(state, 'failed', path, code);
-  }
-
-  #settle(state: CommandState, phase: 'done' | 'failed' | 'unknown', path: string, code?: string): void {
-    state.phase = phase;
-    if (code !== undefined) state.code = code;
-    delete state.untilMs;
-    this.#log({ path, what: phase, command: state.command, ...(code !== undefined && { code }) });
+    for (const command of asked) if (isPending(command)) this.#waitFor(command.untilMs);
+    return commandsEnd(asked, path);
   }
 
   #visitSet(state: Extract<StepState, { kind: 'set' }>, step: Step, path: string): Progress {
@@ -510,6 +423,6 @@ class Machine {
   }
 
   #log(entry: Omit<RunLogEntry, 'atMs'>): void {
-    if (this.#state.log.length < runLimits.log) this.#state.log.push({ ...entry, atMs: this.#nowMs });
+    logOf(this.#state, { ...entry, atMs: this.#nowMs });
   }
 }
