@@ -30,7 +30,12 @@ export const errorTable = {
   ),
   'value-too-large': kind(413, 2, false, 'Send less at once: a frame carries at most 1 MiB.'),
   'td-invalid': kind(400, 2, false, 'Mend the Thing Description where the message points.'),
-  'rule-invalid': kind(400, 2, false, 'Mend the rule where the message points: docs/rules.md shows the form.'),
+  'rule-invalid': kind(
+    400,
+    2,
+    false,
+    'Mend the rule where the message points: docs/rules.md shows the form.',
+  ),
   'rule-failed': kind(500, 7, false, 'See what the rule saw and did: althing rules trace RULE.'),
   'uri-variable-invalid': kind(
     400,

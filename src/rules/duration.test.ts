@@ -7,8 +7,23 @@ import { formatDuration, parseDuration } from './duration.ts';
 
 test('durations read as people mean them, and nothing else reads as one', () => {
   const readings: Record<string, number | undefined> = {
-    ...{ '90s': 90_000, '5m': 300_000, '1h30m': 5_400_000, '2d': 172_800_000, '500ms': 500, '-15m': -900_000 },
-    ...{ '1.5h': 5_400_000, '0s': 0, '5': undefined, m: undefined, '5 m': undefined, '5w': undefined, '': undefined },
+    ...{
+      '90s': 90_000,
+      '5m': 300_000,
+      '1h30m': 5_400_000,
+      '2d': 172_800_000,
+      '500ms': 500,
+      '-15m': -900_000,
+    },
+    ...{
+      '1.5h': 5_400_000,
+      '0s': 0,
+      '5': undefined,
+      m: undefined,
+      '5 m': undefined,
+      '5w': undefined,
+      '': undefined,
+    },
   };
   for (const [text, ms] of Object.entries(readings)) assert.equal(parseDuration(text), ms, text);
 });

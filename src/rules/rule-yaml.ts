@@ -46,7 +46,7 @@ export const readRules = (text: string): RuleDraft[] => {
   if (text.length > maxTextLength)
     throw rulesInvalid([{ line: 1, column: 1, message: 'the text is larger than 256 KiB' }]);
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   const problems: RuleProblem[] = [];
   if (!Array.isArray(documents) || documents.length === 0)
     throw rulesInvalid([{ line: 1, column: 1, message: 'there is no rule in it' }]);
@@ -177,5 +177,10 @@ export const writeRule = (
         use.kind === 'property' ? shown(use.thing) : use.kind === 'online' ? shown(use.peer) : undefined,
       ),
   });
-  return stringify(writeShape(ruleShape, named), { version: '1.2', lineWidth: 110 });
+  return stringify(writeShape(ruleShape, named), {
+    version: '1.2',
+    lineWidth: 110,
+    // What occurs twice is written twice: the reader takes no aliases.
+    aliasDuplicateObjects: false,
+  });
 };

@@ -20,7 +20,14 @@ class Driven {
   nowMs = 0;
 
   constructor(steps: readonly Step[]) {
-    const start = { rule: 'r', firing: 'manual/r/1', mode: 'single', clock: 1, trigger: { kind: 'manual', id: '0' }, steps } as const;
+    const start = {
+      rule: 'r',
+      firing: 'manual/r/1',
+      mode: 'single',
+      clock: 1,
+      trigger: { kind: 'manual', id: '0' },
+      steps,
+    } as const;
     ({ state: this.state, effects: this.effects } = startRun(start, 0));
   }
 
@@ -68,10 +75,21 @@ test('a run whose peer comes back too late says that it was lost', () => {
 test('a command in flight at a power cut is asked about, and given again only where it was not seen', () => {
   const run = new Driven([on, off]);
   assert.deepEqual(run.send({ type: 'resume', graceMs: 0 }).short, ['ask 0/t0', 'timer 10001']);
-  assert.deepEqual(run.send({ type: 'answered', path: '0/t0', answer: 'not-seen' }).short.slice(0, 1), ['command 0/t0']);
-  assert.deepEqual(run.send({ type: 'outcome', path: '0/t0', outcome: { kind: 'unknown' } }).short.slice(0, 1), ['ask 0/t0']);
-  assert.deepEqual(run.send({ type: 'answered', path: '0/t0', answer: 'done' }).short.slice(0, 1), ['command 1/t0']);
-  assert.deepEqual(run.send({ type: 'answered', path: '1/t0', answer: 'unknown' }).short, ['timer 10004'], 'nobody asked');
+  assert.deepEqual(run.send({ type: 'answered', path: '0/t0', answer: 'not-seen' }).short.slice(0, 1), [
+    'command 0/t0',
+  ]);
+  assert.deepEqual(
+    run.send({ type: 'outcome', path: '0/t0', outcome: { kind: 'unknown' } }).short.slice(0, 1),
+    ['ask 0/t0'],
+  );
+  assert.deepEqual(run.send({ type: 'answered', path: '0/t0', answer: 'done' }).short.slice(0, 1), [
+    'command 1/t0',
+  ]);
+  assert.deepEqual(
+    run.send({ type: 'answered', path: '1/t0', answer: 'unknown' }).short,
+    ['timer 10004'],
+    'nobody asked',
+  );
   run.send({ type: 'time' }, 10_000).send({ type: 'answered', path: '1/t0', answer: 'unknown' });
   assert.deepEqual(run.state.end?.outcome === 'failed' && run.state.end.failure.code, 'outcome-unknown');
 });
@@ -85,7 +103,11 @@ test('a device that never answers and cannot be asked ends as unknown', () => {
 
 test('certain failures are tried again as another step, refusals are not', () => {
   const step = { ...on, retry: { times: 1, pauseMs: 100 } } as Step;
-  const failure = (code: string, path = '0/t0') => ({ type: 'outcome', path, outcome: { kind: 'failed', code } });
+  const failure = (code: string, path = '0/t0') => ({
+    type: 'outcome',
+    path,
+    outcome: { kind: 'failed', code },
+  });
   const run = new Driven([step]).send(failure('handler-failed'));
   assert.deepEqual(run.short, ['timer 101']);
   assert.deepEqual(run.send({ type: 'time' }, 100).short.slice(0, 1), ['command 0/t0~1']);
@@ -106,7 +128,9 @@ test('a failure is what the step says: the end, nothing, or other steps', () => 
 test('every commands all at once; any takes the next only where the first certainly did nothing', () => {
   const commands = ['a', 'b'].map((thing) => ({ thing, op: 'writeproperty', name: 'on' }));
   const select = (kind: 'every' | 'any'): Driven =>
-    new Driven([{ write: { [kind]: { type: 'Light' }, property: 'on', value: { literal: true } } } as Step]).send({
+    new Driven([
+      { write: { [kind]: { type: 'Light' }, property: 'on', value: { literal: true } } } as Step,
+    ]).send({
       type: 'selected',
       path: '0',
       commands,
@@ -118,13 +142,21 @@ test('every commands all at once; any takes the next only where the first certai
   any.send({ type: 'outcome', path: '0/t0', outcome: { kind: 'failed', code: 'peer-offline' } });
   assert.deepEqual(any.short.slice(0, 1), ['command 0/t1']);
   assert.deepEqual(any.done('0/t1').short, ['done']);
-  const unsure = select('any').send({ type: 'time' }, 10_000).send({ type: 'answered', path: '0/t0', answer: 'unknown' });
+  const unsure = select('any')
+    .send({ type: 'time' }, 10_000)
+    .send({ type: 'answered', path: '0/t0', answer: 'unknown' });
   assert.deepEqual(unsure.short, ['failed'], 'it may have acted: no second one does');
 });
 
 test('choose, repeat, parallel, wait, set and stop do what they say', () => {
   const run = new Driven([
-    { choose: [{ if: 'a', steps: [on] }, { if: 'b', steps: [{ set: { name: 'n', value: { cel: 'c' } } }] }], else: [off] },
+    {
+      choose: [
+        { if: 'a', steps: [on] },
+        { if: 'b', steps: [{ set: { name: 'n', value: { cel: 'c' } } }] },
+      ],
+      else: [off],
+    },
     { repeat: { times: 2, steps: [on] } },
     { parallel: [[on], [{ wait: { until: 'w', timeoutMs: 50 } }, off]] },
     { repeat: { times: 5, while: 'x', steps: [on] } },
@@ -148,11 +180,16 @@ test('choose, repeat, parallel, wait, set and stop do what they say', () => {
 test('an unknown is never a silent false: the step that needs it fails and says what was missing', () => {
   const run = new Driven([{ choose: [{ if: 'a', steps: [on] }], else: [off] }]);
   run.send({ type: 'evaluated', path: '0/c0', result: { unknown: 'lux of hall' } });
-  assert.equal(run.state.end?.outcome === 'failed' && run.state.end.failure.message, 'Not known now: lux of hall.');
+  assert.equal(
+    run.state.end?.outcome === 'failed' && run.state.end.failure.message,
+    'Not known now: lux of hall.',
+  );
 });
 
 test('a run is bounded, whatever its steps are', () => {
-  const nested = { repeat: { times: 1000, steps: [{ repeat: { times: 1000, steps: [{ delay: 0 }] } }] } } as Step;
+  const nested = {
+    repeat: { times: 1000, steps: [{ repeat: { times: 1000, steps: [{ delay: 0 }] } }] },
+  } as Step;
   const run = new Driven([nested]);
   assert.equal(run.state.end?.outcome === 'failed' && run.state.end.failure.code, 'too-many');
 });
@@ -164,14 +201,20 @@ test('a newer run that a device has seen ends this one', () => {
 
 /** The commands that must have been given where a run ended as done: paths without the number of the try. */
 const expected = (steps: readonly Step[], report: RunReport, list = ''): string[] => {
-  const failed = (path: string): boolean => report.state.log.some((e) => e.path === path && e.what === 'continued');
+  const failed = (path: string): boolean =>
+    report.state.log.some((e) => e.path === path && e.what === 'continued');
   return steps.flatMap((step, index) => {
     const path = list === '' ? `${index}` : `${list}/${index}`;
     const inner: string[] = [];
     if ('onFailure' in step && failed(path) && typeof step.onFailure === 'object')
       inner.push(...expected(step.onFailure, report, `${path}/f`));
-    if (('write' in step && step.write.thing) || ('invoke' in step && step.invoke.thing)) inner.push(`${path}/t0`);
-    else if (('write' in step && step.write.every) || ('invoke' in step && step.invoke.every) || 'scene' in step)
+    if (('write' in step && step.write.thing) || ('invoke' in step && step.invoke.thing))
+      inner.push(`${path}/t0`);
+    else if (
+      ('write' in step && step.write.every) ||
+      ('invoke' in step && step.invoke.every) ||
+      'scene' in step
+    )
       inner.push(...report.selected.get(path)!.map((_, number) => `${path}/t${number}`));
     if ('choose' in step) {
       const branch = step.choose.findIndex((_, number) => report.values.get(`${path}/c${number}`) === true);
@@ -183,7 +226,9 @@ const expected = (steps: readonly Step[], report: RunReport, list = ''): string[
         inner.push(...expected(step.repeat.steps, report, `${path}/r${round}`));
       }
     } else if ('parallel' in step)
-      inner.push(...step.parallel.flatMap((branch, number) => expected(branch, report, `${path}/p${number}`)));
+      inner.push(
+        ...step.parallel.flatMap((branch, number) => expected(branch, report, `${path}/p${number}`)),
+      );
     return inner;
   });
 };
@@ -199,13 +244,16 @@ test('for any steps, losses and power cuts: no step is done twice, none is lost,
       for (const [path, count] of acted) assert.equal(count, 1, `${path} was done ${count} times`);
       assert.deepEqual(repeated, []);
       for (const { what, path, command } of state.log)
-        if (what === 'done' && command) assert.equal(acted.get(path), 1, `${path} is called done and was not`);
+        if (what === 'done' && command)
+          assert.equal(acted.get(path), 1, `${path} is called done and was not`);
       if (state.end!.outcome !== 'done') return;
       for (const path of expected(steps, report)) {
         const tries = (found: string): boolean => found === path || found.startsWith(`${path}~`);
         const accounted =
           [...acted.keys()].some(tries) ||
-          state.log.some((entry) => tries(entry.path) && (entry.what === 'failed' || entry.what === 'unknown'));
+          state.log.some(
+            (entry) => tries(entry.path) && (entry.what === 'failed' || entry.what === 'unknown'),
+          );
         assert.ok(accounted, `${path} was lost`);
       }
     }),

@@ -22,20 +22,13 @@ const plain = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 12 }),
   fc.constantFrom(null, [1, 'a'], { a: { b: 1 } }, { cel: 'x' }, { literal: 1 }, '22:30', 'yes', '1e3', '~'),
 );
-const operand: fc.Arbitrary<Operand> = fc.oneof(
-  fc.record({ literal: plain }),
-  fc.record({ cel }),
-);
+const operand: fc.Arbitrary<Operand> = fc.oneof(fc.record({ literal: plain }), fc.record({ cel }));
 const durationMs = fc.integer({ min: 1, max: 100_000_000 });
 const optional = { requiredKeys: [] as [] };
 const selection = fc
   .record({ type: name, room: name, capability: name, online: fc.boolean() }, optional)
   .filter(({ type, room, capability }) => (type ?? room ?? capability) !== undefined);
-const target = fc.oneof(
-  fc.record({ thing }),
-  fc.record({ every: selection }),
-  fc.record({ any: selection }),
-);
+const target = fc.oneof(fc.record({ thing }), fc.record({ every: selection }), fc.record({ any: selection }));
 const event = fc.record({ thing, name });
 
 /** Steps nested at most three deep. */
@@ -49,9 +42,7 @@ export const stepsArbitrary: fc.Arbitrary<Step[]> = fc.letrec<{ steps: Step[]; s
     optional,
   );
   const command = fc.oneof(
-    fc
-      .tuple(target, name, operand)
-      .map(([to, property, value]) => ({ write: { ...to, property, value } })),
+    fc.tuple(target, name, operand).map(([to, property, value]) => ({ write: { ...to, property, value } })),
     fc.tuple(target, name, operand).map(([to, action, input]) => ({ invoke: { ...to, action, input } })),
     fc.tuple(target, name).map(([to, action]) => ({ invoke: { ...to, action } })),
     fc.record({ scene: name }),
@@ -111,7 +102,10 @@ const triggerArbitrary = fc
       fc.record({
         time: fc.oneof(
           fc.constantFrom({ at: '22:30' }, { at: '07:00:30' }, { cron: '0 7 * * 1-5' }),
-          fc.record({ sun: fc.constantFrom('sunrise', 'sunset'), offsetMs: fc.integer({ min: -9e6, max: 9e6 }) }),
+          fc.record({
+            sun: fc.constantFrom('sunrise', 'sunset'),
+            offsetMs: fc.integer({ min: -9e6, max: 9e6 }),
+          }),
         ),
       }),
       fc.tuple(fc.record({ name: fc.constantFrom(peer, 'name:phone'), ...coming }), held).map((parts) => ({

@@ -3,9 +3,9 @@
  * Relies on `OnceLedger` as the devices' memory; time is simulated.
  */
 import { OnceLedger, type StepRequest } from '../rules/once.ts';
+import type { Step } from '../rules/rule.ts';
 import { advanceRun, type RunStep, startRun } from '../rules/run.ts';
 import type { Command, RunEffect, RunEvent, RunState } from '../rules/run-state.ts';
-import type { Step } from '../rules/rule.ts';
 import { thingIds } from './rule-arbitraries.ts';
 
 /** An event without its time, which the lab adds. */
@@ -116,7 +116,9 @@ class RunLab {
       }
       case 'select': {
         const count = Math.floor(this.#random() * 3);
-        const commands = thingIds.slice(0, count + 1).map((thing): Command => ({ thing, op: 'writeproperty', name: 'on' }));
+        const commands = thingIds
+          .slice(0, count + 1)
+          .map((thing): Command => ({ thing, op: 'writeproperty', name: 'on' }));
         this.#selected.set(path, commands);
         this.#event({ type: 'selected', path, commands });
         return;
@@ -150,7 +152,8 @@ class RunLab {
   #command(path: string, _command: Command): void {
     if (this.#acknowledged.has(path)) this.#repeated.push(path);
     const outcome = (kind: 'unknown' | 'done' | 'failed'): void => {
-      if (kind === 'failed') this.#event({ type: 'outcome', path, outcome: { kind, code: 'handler-failed' } });
+      if (kind === 'failed')
+        this.#event({ type: 'outcome', path, outcome: { kind, code: 'handler-failed' } });
       else this.#event({ type: 'outcome', path, outcome: { kind } });
       if (kind === 'done') this.#acknowledged.add(path);
     };
