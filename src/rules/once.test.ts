@@ -18,7 +18,10 @@ const request = (over: Partial<StepRequest> = {}): StepRequest => ({
 
 const act = (ledger: OnceLedger, asked: StepRequest): string => {
   const decision = ledger.decide(asked);
-  if (decision.kind === 'do') ledger.settle((ledger.take(decision.entry), decision.entry), 'done');
+  if (decision.kind === 'do') {
+    ledger.take(decision.entry);
+    ledger.settle(decision.entry, 'done');
+  }
   return decision.kind;
 };
 

@@ -130,7 +130,7 @@ class RunLab {
         if (this.#random() < 0.7) this.#event({ type: 'occurred', path });
         return;
       case 'command':
-        this.#command(path, effect.command);
+        this.#command(path);
         return;
       case 'ask':
         if (this.#mishap()) return; // Out of reach: the time will tell.
@@ -149,7 +149,7 @@ class RunLab {
     return known.outcome === 'done' ? 'done' : { failed: known.code! };
   }
 
-  #command(path: string, _command: Command): void {
+  #command(path: string): void {
     if (this.#acknowledged.has(path)) this.#repeated.push(path);
     const outcome = (kind: 'unknown' | 'done' | 'failed'): void => {
       if (kind === 'failed')
@@ -157,11 +157,19 @@ class RunLab {
       else this.#event({ type: 'outcome', path, outcome: { kind } });
       if (kind === 'done') this.#acknowledged.add(path);
     };
-    if (this.#mishap()) return outcome('unknown'); // The request was lost.
+    // The request was lost.
+    if (this.#mishap()) {
+      outcome('unknown');
+      return;
+    }
     const decision = this.#ledger.decide(this.#request(path));
     if (decision.kind === 'do') {
       this.#ledger.take(decision.entry);
-      if (this.#mishap()) return outcome('unknown'); // The device lost its power before it acted.
+      // The device lost its power before it acted.
+      if (this.#mishap()) {
+        outcome('unknown');
+        return;
+      }
       const fails = this.#mishap();
       if (!fails) this.#acted.set(path, (this.#acted.get(path) ?? 0) + 1);
       this.#ledger.settle(decision.entry, fails ? 'failed' : 'done', fails ? 'handler-failed' : undefined);
