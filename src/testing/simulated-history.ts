@@ -193,7 +193,8 @@ export class History {
   }
 
   async #clone(peer: SimulatedPeer): Promise<void> {
-    if (this.#cloned) return;
+    // Two copies of one that is alone never hear of each other: there is nobody between them.
+    if (this.#cloned || !this.honest.some(({ number }) => number !== peer.number)) return;
     this.#cloned = true;
     await this.simulator.clone(peer);
     if (this.simulator.random() < 0.5) return;
