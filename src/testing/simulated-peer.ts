@@ -37,6 +37,8 @@ export interface Surroundings {
   others(peer: SimulatedPeer): Iterable<SimulatedPeer>;
   /** A write of this peer was acknowledged. */
   acknowledged(peer: SimulatedPeer, records: readonly SignedRecord[]): void;
+  /** This peer learned who belongs now. */
+  learned(peer: SimulatedPeer): void;
 }
 
 const tickMs = 1000;
@@ -117,7 +119,9 @@ export class SimulatedPeer implements Station {
     this.reconciler = reconciler;
     this.replica.onChange = (change) => {
       reconciler.replicaChanged(change);
-      if (change.membership) this.#confirm();
+      if (!change.membership) return;
+      this.#around.learned(this);
+      this.#confirm();
     };
     this.running = true;
     this.#stopTicking = time.schedule(tickMs * random(), () => this.#tick());

@@ -62,6 +62,12 @@ export class Simulator {
       acknowledged: (peer, records) => {
         if (!this.liars.has(peer.id)) for (const record of records) this.acknowledged.add(record);
       },
+      // Data of one that is out is dropped by all, itself included: should it come back, it says anew what it has.
+      learned: ({ id, replica }) => {
+        if (!replica.authority.gone.has(id)) return;
+        for (const record of this.acknowledged)
+          if (record.authorId === id && record.stream === 'data') this.acknowledged.delete(record);
+      },
     };
   }
 
