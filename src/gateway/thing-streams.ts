@@ -85,7 +85,7 @@ export const nextValue = async (
   call: ThingCall<StreamOperation>,
 ): Promise<unknown> => {
   const result = Promise.withResolvers<unknown>();
-  // It may fail before anybody waits for it below.
+  // It may fail before it is awaited below, where the failure is thrown: until then nobody has missed it.
   result.promise.catch(() => {});
   const options = callOptions(c, gateway);
   const leave = () => result.reject(new AlthingError('cancelled', 'The long poll was given up.'));

@@ -116,7 +116,10 @@ class Couple {
         const call = { thing: 't', op: 'invokeaction', name: 'a', input: answered } as const;
         assert.equal(await session.request(call), answered);
         answered += 1;
-      } else await delay(1);
+      } else
+        await waitFor(() => stop.aborted || from.session(to) !== undefined, {
+          what: 'a session to ask over',
+        });
     }
     return answered;
   }

@@ -337,6 +337,7 @@ test('an id that is in use is refused, and so are malformed frames of every type
   ] as [number, ...unknown[]][]) {
     const { raw, session } = rawDevice();
     const opening = session.stream(observe, new RecordingSink());
+    // Its failure, which is what the test is about, may come before it is waited for below.
     opening.catch(() => {});
     const [, id] = await raw.frame('the request', ([type]) => type === request);
     assert.equal(id, 1);

@@ -3,6 +3,7 @@
  * Relies on the link for order, credit and limits, and on messages having been checked.
  */
 import { AlthingError, toAlthingError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
 import type {
   ConsumedThing,
   InteractionOptions,
@@ -41,12 +42,14 @@ export class ScriptHost {
   readonly #wot: Wot;
   readonly #kept: ScriptThings;
   readonly #link: HostLink;
+  readonly #logger: Logger;
   readonly #things = new Map<number, ScriptThing>();
   readonly #consumed = new Map<number, ConsumedThing>();
   readonly #streams = new Map<number, Stream>();
   #next = 1;
 
-  constructor(wot: Wot, kept: ScriptThings, link: HostLink) {
+  constructor(wot: Wot, kept: ScriptThings, link: HostLink, logger: Logger) {
+    this.#logger = logger;
     this.#wot = wot;
     this.#kept = kept;
     this.#link = link;
@@ -100,8 +103,10 @@ export class ScriptHost {
     this.#kept.dropAll();
     for (const stream of this.#streams.values()) {
       stream.stopped = true;
-      // The subscription's owner is gone, so nobody is left to be told of a stop that failed.
-      stream.subscription?.stop().catch(() => {});
+      // The subscription's owner is gone: only the log is left to be told of a stop that failed.
+      stream.subscription
+        ?.stop()
+        .catch((error: unknown) => this.#logger.debug({ err: error }, 'A subscription was not stopped.'));
     }
     this.#streams.clear();
     this.#consumed.clear();

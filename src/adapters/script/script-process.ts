@@ -110,7 +110,7 @@ export class ScriptRun {
       onBroken: (error) => this.#broke(error),
       delayMs: () => bucket.take(),
     });
-    const host = new ScriptHost(wot, kept, this.#link);
+    const host = new ScriptHost(wot, kept, this.#link, logger);
     this.ended = new Promise((resolve) => {
       const end = (code: number | null, signal: NodeJS.Signals | null, spawnError?: Error): void => {
         clearInterval(this.#heartbeat);

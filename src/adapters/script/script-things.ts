@@ -3,7 +3,8 @@
  * Relies on `Wot.produce`; while no run carries a Thing it stays listed and its requests fail as `script-failed`.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { AlthingError } from '../../core/errors.ts';
+import { AlthingError, toAlthingError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
 import type { ExposedThing, InteractionContext, Wot } from '../../thing/scripting-api.ts';
 import type { PartialThingDescription, ThingDescription } from '../../thing/thing-description.ts';
 import { carry } from './carried-value.ts';
@@ -26,13 +27,15 @@ interface Carrier {
 export class ScriptThing {
   readonly init: PartialThingDescription;
   readonly exposed: ExposedThing;
+  readonly #logger: Logger;
   readonly #installed = new Set<string>();
   /** Observers and subscribers whose handler ran: a new run's handler is called for each of them again. */
   readonly #watchers = new Map<string, InteractionContext[]>();
   #carrier: Carrier | undefined;
   #exposing: Promise<void> | undefined;
 
-  constructor(init: PartialThingDescription, exposed: ExposedThing) {
+  constructor(init: PartialThingDescription, exposed: ExposedThing, logger: Logger) {
+    this.#logger = logger;
     this.init = init;
     this.exposed = exposed;
   }
@@ -74,8 +77,12 @@ export class ScriptThing {
     }
     this.#carrier?.handlers.add(key);
     if (kind !== 'observeProperty' && kind !== 'subscribeEvent') return;
-    // A handler that fails here leaves the stream open without news, as one that failed later would.
-    for (const context of this.#watchers.get(key) ?? []) this.#call(kind, name, context).catch(() => {});
+    for (const context of this.#watchers.get(key) ?? [])
+      this.#call(kind, name, context).catch((error: unknown) => {
+        // The stream stays open without news, as it would if the handler failed later.
+        const { code, message } = toAlthingError(error);
+        this.#logger.warn({ kind, name, code }, `A new run's handler for those who watch failed: ${message}`);
+      });
   }
 
   #install(kind: HandlerKind, name: string): void {
@@ -152,11 +159,13 @@ const afterwards = (context: InteractionContext): InteractionContext => ({
 /** All Things of one script. */
 export class ScriptThings {
   readonly #wot: Wot;
+  readonly #logger: Logger;
   #things: ScriptThing[] = [];
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(wot: Wot) {
+  constructor(wot: Wot, logger: Logger) {
     this.#wot = wot;
+    this.#logger = logger;
   }
 
   /**
@@ -174,13 +183,13 @@ export class ScriptThings {
       if (left) await this.remove(left);
       if (this.#things.length >= maxThings)
         throw new AlthingError('too-many', `One script carries at most ${maxThings} Things.`);
-      const made = new ScriptThing(init, await this.#wot.produce(init));
+      const made = new ScriptThing(init, await this.#wot.produce(init), this.#logger);
       made.carry(call, thing);
       this.#things.push(made);
       return made;
     });
-    // Whoever claimed learns of a failure; the next one only waits for its turn.
-    this.#turn = claimed.catch(() => {});
+    // Whoever claimed is told of a failure by the promise returned; the next one only waits for its turn.
+    this.#turn = Promise.allSettled([claimed]);
     return claimed;
   }
 

@@ -118,7 +118,7 @@ class SupervisedScript implements ScriptHandle {
       protect: options.protect ?? [],
     };
     this.#restart = { ...defaultRestart, ...options.restart };
-    this.#things = new ScriptThings(wot);
+    this.#things = new ScriptThings(wot, this.#logger);
   }
 
   get state(): ScriptState {
