@@ -45,6 +45,8 @@ export interface RunLimits {
 
 const heartbeatMs = 1000;
 const pageBytes = 4096;
+/** What V8 writes before it aborts; a stack trace of any length follows. */
+const v8OutOfHeap = /heap limit|out of memory/i;
 /** How long a process may take to end by itself before it is killed. */
 const stopTimeoutMs = 1000;
 
@@ -76,7 +78,7 @@ export class ScriptRun {
   #unanswered = 0;
   #why: { reason: ScriptFailureReason; message: string } | undefined;
   #fatal: string | undefined;
-  #lastErrors: string[] = [];
+  #ranOutOfHeap = false;
   #markStarted: () => void = () => {};
 
   /** Starts the script at a real path; what it asks for goes to `wot`, its Things are kept in `kept`. */
@@ -160,7 +162,7 @@ export class ScriptRun {
       logger.warn({ lines }, `The script prints too much: ${lines} lines were left out.`);
     readOutput(stdout!, (line) => logger.info({ output: 'stdout' }, line), dropped);
     const onError = (line: string): void => {
-      this.#lastErrors = [...this.#lastErrors.slice(-19), line];
+      this.#ranOutOfHeap ||= v8OutOfHeap.test(line);
       logger.warn({ output: 'stderr' }, line);
     };
     readOutput(stderr!, onError, dropped);
@@ -199,7 +201,7 @@ export class ScriptRun {
     if (spawnError)
       return { reason: 'exited', code, signal, message: `it could not be started: ${spawnError.message}` };
     if (this.#why) return { ...this.#why, code, signal };
-    if (this.#lastErrors.some((line) => /heap (limit|out of memory)|out of memory/i.test(line)))
+    if (this.#ranOutOfHeap)
       return {
         reason: 'grew',
         code,
