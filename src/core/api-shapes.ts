@@ -164,13 +164,19 @@ export interface Activity {
     | 'thing-gone'
     | 'member-joined'
     | 'membership-ended'
-    | 'script-failed';
+    | 'script-failed'
+    | 'rule-fired'
+    | 'rule-ended'
+    | 'rule-refused';
+  /** The rule, by its key, and which of its firings. */
+  rule?: string;
+  firing?: string;
   /** The other peer, where there is one. */
   peer?: PeerId;
   thing?: string;
   op?: string;
   name?: string;
-  /** `ok`, or an error code. */
+  /** `ok`, or an error code; of a rule how its execution ended. */
   outcome?: string;
   /** Round trip of a command sent from here, in milliseconds. */
   rttMs?: number;

@@ -37,6 +37,15 @@ export const errorTable = {
     'Mend the rule where the message points: docs/rules.md shows the form.',
   ),
   'rule-failed': kind(500, 7, false, 'See what the rule saw and did: althing rules trace RULE.'),
+  'rule-unknown': kind(404, 3, false, 'List the rules: althing rules.'),
+  'scene-unknown': kind(404, 3, false, 'List the scenes: althing scene list.'),
+  'step-superseded': kind(409, 4, false, 'A newer run of the rule has taken over; nothing is to be done.'),
+  'step-forgotten': kind(
+    409,
+    4,
+    false,
+    'The step came so late that its device no longer knows whether it was done: look at the device.',
+  ),
   'uri-variable-invalid': kind(
     400,
     2,

@@ -3,8 +3,7 @@
  * Relies on the devices passing the chain on with what they do; the clock is passed in.
  */
 import * as v from 'valibot';
-import type { PeerId } from '../core/ids.ts';
-import type { FiringId } from './placement.ts';
+import type { CauseLink } from '../thing/scripting-api.ts';
 
 /** One firing in a chain: which rule, which firing, where it ran, when (milliseconds since 1970). */
 const linkSchema = v.strictObject({
@@ -13,12 +12,6 @@ const linkSchema = v.strictObject({
   peer: v.pipe(v.string(), v.maxLength(64)),
   atMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 });
-export interface CauseLink {
-  readonly rule: string;
-  readonly firing: FiringId;
-  readonly peer: PeerId;
-  readonly atMs: number;
-}
 
 /** What led to something, oldest first; empty where a person or a device began it. */
 export type CauseChain = readonly CauseLink[];

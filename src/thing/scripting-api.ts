@@ -6,6 +6,28 @@ import type { AlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { PartialThingDescription, ThingDescription } from './thing-description.ts';
 
+/** One firing of a rule that led to something. */
+export interface CauseLink {
+  /** The rule's key. */
+  readonly rule: string;
+  readonly firing: string;
+  /** The peer that ran it. */
+  readonly peer: PeerId;
+  /** When it fired, milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/** The step of a rule's run that a command is: its device does it at most once. */
+export interface RuleStep {
+  readonly rule: string;
+  readonly firing: string;
+  /** Names the command within its run; at most 600 characters. */
+  readonly step: string;
+  readonly mode: 'single' | 'restart' | 'queued' | 'parallel';
+  /** The firing's stamp on the hybrid clock, the same for all its steps. */
+  readonly clock: number;
+}
+
 /** Why something is asked: who started it, and what led to it. Travels with every request. */
 export interface Cause {
   /** Unique id of the first act, at most 64 characters. */
@@ -14,6 +36,10 @@ export interface Cause {
   readonly origin: 'cli' | 'http' | 'script' | 'program' | 'rule';
   /** The peer at which it began. */
   readonly peer: PeerId;
+  /** The firings of rules that led here, oldest first, at most 16; absent where none did. */
+  readonly chain?: readonly CauseLink[];
+  /** Present where a rule commands. */
+  readonly step?: RuleStep;
 }
 
 /** What handlers learn about the request they answer. */
