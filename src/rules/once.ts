@@ -61,14 +61,15 @@ export interface LedgerChange {
   readonly dropRules: readonly string[];
 }
 
-/** What is kept: entries a rule, rules in all. */
+/** What is kept: entries a rule, rules in all, entries in all. */
 export interface LedgerLimits {
   readonly entriesPerRule: number;
   readonly rules: number;
+  readonly entries: number;
 }
 
 /** A run commands at most 1000 steps (`run.ts`), so the longest one fits. */
-const defaultLimits: LedgerLimits = { entriesPerRule: 1200, rules: 256 };
+const defaultLimits: LedgerLimits = { entriesPerRule: 1200, rules: 256, entries: 20_000 };
 
 interface RuleMemory {
   newest: number;
@@ -80,26 +81,25 @@ interface RuleMemory {
 export class OnceLedger {
   readonly #rules = new Map<string, RuleMemory>();
   readonly #limits: LedgerLimits;
+  #entries = 0;
   /** For rules that were dropped whole. */
   #horizon = -1;
 
-  /** @param kept entries and rules as they were made durable; @param limits default 1200 entries for each of 256 rules */
+  /** @param kept entries and rules as they were made durable; @param limits default 1200 entries for each of 256 rules, 20 000 in all */
   constructor(
     kept: { readonly entries: Iterable<LedgerEntry>; readonly rules: Iterable<LedgerRule> } = {
       entries: [],
       rules: [],
     },
-    limits: LedgerLimits = defaultLimits,
+    limits: Partial<LedgerLimits> = {},
   ) {
-    this.#limits = limits;
+    this.#limits = { ...defaultLimits, ...limits };
     for (const { rule, newest, horizon } of kept.rules) {
       if (rule === forgottenRules) this.#horizon = Math.max(this.#horizon, horizon);
       else this.#rules.set(rule, { newest, horizon, entries: new Map() });
     }
     for (const entry of kept.entries) {
-      const memory = this.#memoryOf(entry.rule);
-      memory.entries.set(keyOf(entry), entry);
-      memory.newest = Math.max(memory.newest, entry.clock);
+      this.#put(this.#memoryOf(entry.rule), entry);
     }
   }
 
@@ -122,8 +122,7 @@ export class OnceLedger {
     const rules: LedgerRule[] = [];
     const dropRules: string[] = [];
     const memory = this.#memoryOf(entry.rule);
-    memory.entries.set(keyOf(entry), entry);
-    memory.newest = Math.max(memory.newest, entry.clock);
+    this.#put(memory, entry);
     while (memory.entries.size > this.#limits.entriesPerRule) drop.push(this.#dropOldest(memory));
     while (this.#rules.size > this.#limits.rules) {
       const gone = this.#dropRule(entry.rule);
@@ -131,8 +130,18 @@ export class OnceLedger {
       dropRules.push(gone.rule);
       rules.push({ rule: forgottenRules, newest: -1, horizon: this.#horizon });
     }
+    while (this.#entries > this.#limits.entries) {
+      const [rule, largest] = this.#largest();
+      drop.push(this.#dropOldest(largest));
+      if (largest !== memory) rules.push({ rule, newest: largest.newest, horizon: largest.horizon });
+    }
     rules.push({ rule: entry.rule, newest: memory.newest, horizon: memory.horizon });
     return { put: drop.includes(entry) ? [] : [entry], drop, rules, dropRules };
+  }
+
+  /** An entry could not be made durable, so nothing was done: the step is as if it had not come. */
+  takeBack(entry: LedgerEntry): void {
+    if (this.#rules.get(entry.rule)?.entries.delete(keyOf(entry))) this.#entries -= 1;
   }
 
   /** What became of a step that was begun. */
@@ -156,9 +165,22 @@ export class OnceLedger {
 
   /** How much is kept. */
   get size(): { readonly rules: number; readonly entries: number } {
-    let entries = 0;
-    for (const memory of this.#rules.values()) entries += memory.entries.size;
-    return { rules: this.#rules.size, entries };
+    return { rules: this.#rules.size, entries: this.#entries };
+  }
+
+  #put(memory: RuleMemory, entry: LedgerEntry): void {
+    const before = memory.entries.size;
+    memory.entries.set(keyOf(entry), entry);
+    this.#entries += memory.entries.size - before;
+    memory.newest = Math.max(memory.newest, entry.clock);
+  }
+
+  /** A rule that floods its devices loses its own memory, not that of the others. */
+  #largest(): [string, RuleMemory] {
+    let largest: [string, RuleMemory] | undefined;
+    for (const one of this.#rules)
+      if (!largest || one[1].entries.size > largest[1].entries.size) largest = one;
+    return largest!;
   }
 
   #memoryOf(rule: string): RuleMemory {
@@ -176,6 +198,7 @@ export class OnceLedger {
     let oldest: LedgerEntry | undefined;
     for (const entry of memory.entries.values()) if (!oldest || entry.clock < oldest.clock) oldest = entry;
     memory.entries.delete(keyOf(oldest!));
+    this.#entries -= 1;
     memory.horizon = Math.max(memory.horizon, oldest!.clock);
     return oldest!;
   }
@@ -186,6 +209,7 @@ export class OnceLedger {
       if (rule !== except && (!oldest || memory.newest < oldest.memory.newest)) oldest = { rule, memory };
     const { rule, memory } = oldest!;
     this.#rules.delete(rule);
+    this.#entries -= memory.entries.size;
     this.#horizon = Math.max(this.#horizon, memory.newest, memory.horizon);
     return { rule, entries: [...memory.entries.values()] };
   }
