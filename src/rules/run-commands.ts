@@ -32,7 +32,7 @@ export class Commands {
   }
 
   /** Gives a command: the first time, or once more as another try. */
-  give(state: CommandState, step: StepOptions, path: string, index: number): void {
+  give(state: CommandState, step: StepOptions, path: string): void {
     this.#state.commanded += 1;
     if (this.#state.commanded > runLimits.commands) {
       Object.assign(state, { phase: 'failed', code: 'too-many' });
@@ -42,22 +42,16 @@ export class Commands {
     state.untilMs = this.#nowMs + deadlineOf(step);
     this.#effects.push({
       type: 'command',
-      path: commandPath(path, index, state),
+      path: commandPath(path, state),
       command: state.command,
       deadlineMs: deadlineOf(step),
     });
   }
 
   /** Moves one command on; an end where its device says that the whole run is over. */
-  visit(
-    state: CommandState,
-    step: StepOptions,
-    path: string,
-    index: number,
-    fresh: boolean,
-  ): Progress | undefined {
+  visit(state: CommandState, step: StepOptions, path: string, fresh: boolean): Progress | undefined {
     const event = this.#event;
-    const own = commandPath(path, index, state);
+    const own = commandPath(path, state);
     const mine = 'path' in event && event.path === own;
     if (mine && event.type === 'outcome') {
       const { outcome } = event;
@@ -87,7 +81,7 @@ export class Commands {
       else if (state.phase === 'asking') this.#settle(state, 'unknown', own, 'outcome-unknown');
       else {
         state.tries += 1;
-        this.give(state, step, path, index);
+        this.give(state, step, path);
       }
     }
     return undefined;

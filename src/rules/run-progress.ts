@@ -23,9 +23,12 @@ export const operandOf = (step: Step): Operand | undefined => {
 /** Milliseconds for one try of a step that commands. */
 export const deadlineOf = (step: StepOptions): number => step.deadlineMs ?? defaultDeadlineMs;
 
-/** What a device remembers a command by: a further try is another one, a repetition the same. */
-export const commandPath = (path: string, index: number, { tries }: CommandState): string =>
-  `${path}/t${index}${tries > 0 ? `~${tries}` : ''}`;
+/**
+ * What a device remembers a command by: a further try is another one, a repetition the same. It names Thing and
+ * affordance, so that two hosts that select differently never give one path to two commands.
+ */
+export const commandPath = (path: string, { command, tries }: CommandState): string =>
+  `${path}/t${tries}:${command.thing}/${command.name}`;
 
 /** That a step failed, and why. */
 export const failed = (path: string, code: string, message?: string): { readonly failure: Failure } => ({

@@ -4,7 +4,7 @@
  *
  * Paths name steps: `2` is the third, `2/c1/0` the first of its second choice (`ce`: else), `3/r4/1` the second of
  * the fifth round, `4/p0/2` of the first parallel list, `5/f/0` of the steps on failure. A command adds the number of
- * its Thing and of its try: `2/t0~1`. A command's path is what its device remembers it by.
+ * its try, its Thing and affordance: `2/t1:urn:althing:z6Mk...:lamp/on`. That is what its device remembers it by.
  */
 import type { TriggerData } from './expression.ts';
 import type { FiringId } from './placement.ts';

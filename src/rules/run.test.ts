@@ -44,7 +44,7 @@ class Driven {
     return this.send({ type: 'outcome', path, outcome: { kind: 'done' } });
   }
 
-  /** The effects in short: `command 0/t0`. */
+  /** The effects in short: `command 0/t0:urn:x:lamp/on`. */
   get short(): string[] {
     return this.effects.map((effect) =>
       effect.type === 'timer'
@@ -58,13 +58,13 @@ class Driven {
 
 test('steps follow one another, and a delay survives as long as it must', () => {
   const run = new Driven([on, { delay: 300_000 }, off]);
-  assert.deepEqual(run.short, ['command 0/t0', 'timer 10000']);
-  assert.deepEqual(run.done('0/t0').short, ['timer 300001']);
+  assert.deepEqual(run.short, ['command 0/t0:urn:x:lamp/on', 'timer 10000']);
+  assert.deepEqual(run.done('0/t0:urn:x:lamp/on').short, ['timer 300001']);
   assert.deepEqual(run.send({ type: 'time' }).short, ['timer 300001'], 'too early is not yet');
   assert.deepEqual(run.send({ type: 'resume', graceMs: 60_000 }).short, ['timer 300001']);
-  assert.deepEqual(run.send({ type: 'time' }, 300_000).short, ['command 2/t0', 'timer 310003']);
-  assert.deepEqual(run.done('2/t0').short, ['done']);
-  assert.deepEqual(run.done('2/t0').short, [], 'what comes after the end does nothing');
+  assert.deepEqual(run.send({ type: 'time' }, 300_000).short, ['command 2/t0:urn:x:lamp/on', 'timer 310003']);
+  assert.deepEqual(run.done('2/t0:urn:x:lamp/on').short, ['done']);
+  assert.deepEqual(run.done('2/t0:urn:x:lamp/on').short, [], 'what comes after the end does nothing');
 });
 
 test('a run whose peer comes back too late says that it was lost', () => {
@@ -74,55 +74,63 @@ test('a run whose peer comes back too late says that it was lost', () => {
 
 test('a command in flight at a power cut is asked about, and given again only where it was not seen', () => {
   const run = new Driven([on, off]);
-  assert.deepEqual(run.send({ type: 'resume', graceMs: 0 }).short, ['ask 0/t0', 'timer 10001']);
-  assert.deepEqual(run.send({ type: 'answered', path: '0/t0', answer: 'not-seen' }).short.slice(0, 1), [
-    'command 0/t0',
-  ]);
+  assert.deepEqual(run.send({ type: 'resume', graceMs: 0 }).short, ['ask 0/t0:urn:x:lamp/on', 'timer 10001']);
   assert.deepEqual(
-    run.send({ type: 'outcome', path: '0/t0', outcome: { kind: 'unknown' } }).short.slice(0, 1),
-    ['ask 0/t0'],
+    run.send({ type: 'answered', path: '0/t0:urn:x:lamp/on', answer: 'not-seen' }).short.slice(0, 1),
+    ['command 0/t0:urn:x:lamp/on'],
   );
-  assert.deepEqual(run.send({ type: 'answered', path: '0/t0', answer: 'done' }).short.slice(0, 1), [
-    'command 1/t0',
-  ]);
   assert.deepEqual(
-    run.send({ type: 'answered', path: '1/t0', answer: 'unknown' }).short,
+    run.send({ type: 'outcome', path: '0/t0:urn:x:lamp/on', outcome: { kind: 'unknown' } }).short.slice(0, 1),
+    ['ask 0/t0:urn:x:lamp/on'],
+  );
+  assert.deepEqual(
+    run.send({ type: 'answered', path: '0/t0:urn:x:lamp/on', answer: 'done' }).short.slice(0, 1),
+    ['command 1/t0:urn:x:lamp/on'],
+  );
+  assert.deepEqual(
+    run.send({ type: 'answered', path: '1/t0:urn:x:lamp/on', answer: 'unknown' }).short,
     ['timer 10004'],
     'nobody asked',
   );
-  run.send({ type: 'time' }, 10_000).send({ type: 'answered', path: '1/t0', answer: 'unknown' });
+  run
+    .send({ type: 'time' }, 10_000)
+    .send({ type: 'answered', path: '1/t0:urn:x:lamp/on', answer: 'unknown' });
   assert.deepEqual(run.state.end?.outcome === 'failed' && run.state.end.failure.code, 'outcome-unknown');
 });
 
 test('a device that never answers and cannot be asked ends as unknown', () => {
   const run = new Driven([{ ...on, retry: { times: 3, pauseMs: 5 } } as Step]);
-  assert.deepEqual(run.send({ type: 'time' }, 10_000).short, ['ask 0/t0', 'timer 20000']);
+  assert.deepEqual(run.send({ type: 'time' }, 10_000).short, ['ask 0/t0:urn:x:lamp/on', 'timer 20000']);
   run.send({ type: 'time' }, 10_000);
   assert.equal(run.state.end?.outcome === 'failed' && run.state.end.failure.code, 'outcome-unknown');
 });
 
 test('certain failures are tried again as another step, refusals are not', () => {
   const step = { ...on, retry: { times: 1, pauseMs: 100 } } as Step;
-  const failure = (code: string, path = '0/t0') => ({
+  const failure = (code: string, path = '0/t0:urn:x:lamp/on') => ({
     type: 'outcome',
     path,
     outcome: { kind: 'failed', code },
   });
   const run = new Driven([step]).send(failure('handler-failed'));
   assert.deepEqual(run.short, ['timer 101']);
-  assert.deepEqual(run.send({ type: 'time' }, 100).short.slice(0, 1), ['command 0/t0~1']);
-  assert.equal(run.send(failure('handler-failed', '0/t0~1')).state.end?.outcome, 'failed');
+  assert.deepEqual(run.send({ type: 'time' }, 100).short.slice(0, 1), ['command 0/t1:urn:x:lamp/on']);
+  assert.equal(run.send(failure('handler-failed', '0/t1:urn:x:lamp/on')).state.end?.outcome, 'failed');
   assert.equal(new Driven([step]).send(failure('forbidden')).state.end?.outcome, 'failed');
 });
 
 test('a failure is what the step says: the end, nothing, or other steps', () => {
-  const failure = { type: 'outcome', path: '0/t0', outcome: { kind: 'failed', code: 'forbidden' } };
+  const failure = {
+    type: 'outcome',
+    path: '0/t0:urn:x:lamp/on',
+    outcome: { kind: 'failed', code: 'forbidden' },
+  };
   const go = (onFailure: unknown): Driven => new Driven([{ ...on, onFailure } as Step, off]).send(failure);
   assert.deepEqual(go('stop').short, ['failed']);
-  assert.deepEqual(go('continue').short.slice(0, 1), ['command 1/t0']);
+  assert.deepEqual(go('continue').short.slice(0, 1), ['command 1/t0:urn:x:lamp/on']);
   const other = go([on]);
-  assert.deepEqual(other.short.slice(0, 1), ['command 0/f/0/t0']);
-  assert.deepEqual(other.done('0/f/0/t0').short.slice(0, 1), ['command 1/t0']);
+  assert.deepEqual(other.short.slice(0, 1), ['command 0/f/0/t0:urn:x:lamp/on']);
+  assert.deepEqual(other.done('0/f/0/t0:urn:x:lamp/on').short.slice(0, 1), ['command 1/t0:urn:x:lamp/on']);
 });
 
 test('every commands all at once; any takes the next only where the first certainly did nothing', () => {
@@ -135,16 +143,16 @@ test('every commands all at once; any takes the next only where the first certai
       path: '0',
       commands,
     });
-  assert.deepEqual(select('every').short.slice(0, 2), ['command 0/t0', 'command 0/t1']);
-  assert.deepEqual(select('every').done('0/t1').done('0/t0').short, ['done']);
+  assert.deepEqual(select('every').short.slice(0, 2), ['command 0/t0:a/on', 'command 0/t0:b/on']);
+  assert.deepEqual(select('every').done('0/t0:b/on').done('0/t0:a/on').short, ['done']);
   const any = select('any');
-  assert.deepEqual(any.short, ['command 0/t0', 'timer 10001']);
-  any.send({ type: 'outcome', path: '0/t0', outcome: { kind: 'failed', code: 'peer-offline' } });
-  assert.deepEqual(any.short.slice(0, 1), ['command 0/t1']);
-  assert.deepEqual(any.done('0/t1').short, ['done']);
+  assert.deepEqual(any.short, ['command 0/t0:a/on', 'timer 10001']);
+  any.send({ type: 'outcome', path: '0/t0:a/on', outcome: { kind: 'failed', code: 'peer-offline' } });
+  assert.deepEqual(any.short.slice(0, 1), ['command 0/t0:b/on']);
+  assert.deepEqual(any.done('0/t0:b/on').short, ['done']);
   const unsure = select('any')
     .send({ type: 'time' }, 10_000)
-    .send({ type: 'answered', path: '0/t0', answer: 'unknown' });
+    .send({ type: 'answered', path: '0/t0:a/on', answer: 'unknown' });
   assert.deepEqual(unsure.short, ['failed'], 'it may have acted: no second one does');
 });
 
@@ -168,12 +176,17 @@ test('choose, repeat, parallel, wait, set and stop do what they say', () => {
   assert.deepEqual(run.send(value('0/c0', false)).short, ['evaluate 0/c1']);
   assert.deepEqual(run.send(value('0/c1', true)).short, ['evaluate 0/c1/0']);
   assert.deepEqual(run.send(value('0/c1/0', 5)).short.slice(0, 1), ['set 0/c1/0']);
-  assert.deepEqual(run.done('0/c1/0').short.slice(0, 1), ['command 1/r0/0/t0']);
-  assert.deepEqual(run.done('1/r0/0/t0').short.slice(0, 1), ['command 1/r1/0/t0']);
-  assert.deepEqual(run.done('1/r1/0/t0').short.slice(0, 2), ['command 2/p0/0/t0', 'watch 2/p1/0']);
-  assert.deepEqual(run.send(value('2/p1/0', true)).short.slice(0, 1), ['command 2/p1/1/t0']);
-  run.done('2/p0/0/t0');
-  assert.deepEqual(run.done('2/p1/1/t0').short, ['evaluate 3/r0']);
+  assert.deepEqual(run.done('0/c1/0').short.slice(0, 1), ['command 1/r0/0/t0:urn:x:lamp/on']);
+  assert.deepEqual(run.done('1/r0/0/t0:urn:x:lamp/on').short.slice(0, 1), [
+    'command 1/r1/0/t0:urn:x:lamp/on',
+  ]);
+  assert.deepEqual(run.done('1/r1/0/t0:urn:x:lamp/on').short.slice(0, 2), [
+    'command 2/p0/0/t0:urn:x:lamp/on',
+    'watch 2/p1/0',
+  ]);
+  assert.deepEqual(run.send(value('2/p1/0', true)).short.slice(0, 1), ['command 2/p1/1/t0:urn:x:lamp/on']);
+  run.done('2/p0/0/t0:urn:x:lamp/on');
+  assert.deepEqual(run.done('2/p1/1/t0:urn:x:lamp/on').short, ['evaluate 3/r0']);
   assert.deepEqual(run.send(value('3/r0', false)).state.end, { outcome: 'stopped', reason: 'enough' });
 });
 
@@ -195,9 +208,19 @@ test('a run is bounded, whatever its steps are', () => {
 });
 
 test('a newer run that a device has seen ends this one', () => {
-  const run = new Driven([on, off]).send({ type: 'outcome', path: '0/t0', outcome: { kind: 'superseded' } });
+  const run = new Driven([on, off]).send({
+    type: 'outcome',
+    path: '0/t0:urn:x:lamp/on',
+    outcome: { kind: 'superseded' },
+  });
   assert.deepEqual(run.short, ['superseded']);
 });
+
+/** A command of a step with one Thing as its path says it. */
+const commandOf = (step: Step): string => {
+  if ('write' in step) return `${step.write.thing}/${step.write.property}`;
+  return 'invoke' in step ? `${step.invoke.thing}/${step.invoke.action}` : '';
+};
 
 /** The commands that must have been given where a run ended as done: paths without the number of the try. */
 const expected = (steps: readonly Step[], report: RunReport, list = ''): string[] => {
@@ -209,13 +232,13 @@ const expected = (steps: readonly Step[], report: RunReport, list = ''): string[
     if ('onFailure' in step && failed(path) && typeof step.onFailure === 'object')
       inner.push(...expected(step.onFailure, report, `${path}/f`));
     if (('write' in step && step.write.thing) || ('invoke' in step && step.invoke.thing))
-      inner.push(`${path}/t0`);
+      inner.push(`${path}/t0:${commandOf(step)}`);
     else if (
       ('write' in step && step.write.every) ||
       ('invoke' in step && step.invoke.every) ||
       'scene' in step
     )
-      inner.push(...report.selected.get(path)!.map((_, number) => `${path}/t${number}`));
+      inner.push(...report.selected.get(path)!.map(({ thing, name }) => `${path}/t0:${thing}/${name}`));
     if ('choose' in step) {
       const branch = step.choose.findIndex((_, number) => report.values.get(`${path}/c${number}`) === true);
       const chosen = branch === -1 ? step.else : step.choose[branch]!.steps;
@@ -248,7 +271,7 @@ test('for any steps, losses and power cuts: no step is done twice, none is lost,
           assert.equal(acted.get(path), 1, `${path} is called done and was not`);
       if (state.end!.outcome !== 'done') return;
       for (const path of expected(steps, report)) {
-        const tries = (found: string): boolean => found === path || found.startsWith(`${path}~`);
+        const tries = (found: string): boolean => found.replace(/\/t\d+:/, '/t0:') === path;
         const accounted =
           [...acted.keys()].some(tries) ||
           state.log.some(

@@ -9,6 +9,7 @@
 import type { Step, StepOptions, Target } from './rule.ts';
 import { Commands, logOf, runLimits } from './run-commands.ts';
 import {
+  commandPath,
   commandsEnd,
   deadlineOf,
   type EvaluationResult,
@@ -180,11 +181,17 @@ class Machine {
   }
 
   #commands(commands: readonly Command[], any: boolean, step: StepOptions, path: string): StepState {
-    const states = commands.map((command): CommandState => ({ command, phase: 'idle', tries: 0 }));
+    // A path names one command: of two for one affordance (a scene may have them) the last counts.
+    const byPath = new Map<string, CommandState>();
+    for (const command of commands) {
+      const state: CommandState = { command, phase: 'idle', tries: 0 };
+      byPath.set(commandPath(path, state), state);
+    }
+    const states = [...byPath.values()];
     const state: StepState = { kind: 'commands', any, commands: states };
     for (const [index, command] of states.entries()) {
       if (any && index > 0) break;
-      this.#commandsNow.give(command, step, path, index);
+      this.#commandsNow.give(command, step, path);
     }
     return state;
   }
@@ -253,9 +260,9 @@ class Machine {
     path: string,
     fresh: boolean,
   ): Progress {
-    for (const [index, command] of state.commands.entries()) {
+    for (const command of state.commands) {
       if (!isPending(command)) continue;
-      const end = this.#commandsNow.visit(command, step, path, index, fresh);
+      const end = this.#commandsNow.visit(command, step, path, fresh);
       if (end) return end;
     }
     let asked: readonly CommandState[] = state.commands;
@@ -263,7 +270,7 @@ class Machine {
       let current = state.commands.findLastIndex(({ phase }) => phase !== 'idle');
       // The next nearest, but only where this one certainly did nothing.
       while (state.commands[current]!.phase === 'failed' && current + 1 < state.commands.length)
-        this.#commandsNow.give(state.commands[++current]!, step, path, current);
+        this.#commandsNow.give(state.commands[++current]!, step, path);
       asked = [state.commands[current]!];
     }
     for (const command of asked) if (isPending(command)) this.#waitFor(command.untilMs);
