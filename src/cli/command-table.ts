@@ -4,6 +4,7 @@
  */
 import type { CommandSpec, OptionSpec } from './command-spec.ts';
 import { governanceCommands } from './governance-commands.ts';
+import { ruleCommands } from './rule-commands.ts';
 
 /** Taken by every command. */
 export const commonOptions: readonly OptionSpec[] = [
@@ -176,6 +177,7 @@ export const commands: readonly CommandSpec[] = [
     options: [],
     load: () => import('./subscribe.ts'),
   },
+  ...ruleCommands,
   {
     name: 'backup',
     args: [['<file>', 'where to write it, encrypted with a passphrase (or $ALTHING_PASSPHRASE)']],

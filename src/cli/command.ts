@@ -37,6 +37,13 @@ export interface OptionValues {
   readonly keep?: readonly string[];
   readonly revoke?: readonly string[];
   readonly yes?: boolean;
+  readonly input?: string;
+  readonly trigger?: string;
+  readonly limit?: string;
+  readonly follow?: boolean;
+  readonly zone?: string;
+  readonly latitude?: string;
+  readonly longitude?: string;
 }
 
 /** One call of a command. */

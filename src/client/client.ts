@@ -25,6 +25,7 @@ import type { ActionStatus } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { parseJson, readBytes } from './answer.ts';
 import { GovernanceClient } from './governance-client.ts';
+import { RulesClient } from './rules-client.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 import { type StreamOptions, type ValueStream, valueStream } from './value-stream.ts';
 
@@ -248,6 +249,11 @@ export class GatewayClient {
   /** Members, roles, invites, grants, revocation, recovery. */
   get governance(): GovernanceClient {
     return new GovernanceClient((method, path, body) => this.#exchange(method, path, {}, body));
+  }
+
+  /** Rules, what they did and why, scenes, the place of the fabric. */
+  get rules(): RulesClient {
+    return new RulesClient((method, path, body) => this.#exchange(method, path, {}, body));
   }
 
   async #get<T>(path: string, query: Query, options: RequestOptions = {}): Promise<T> {

@@ -152,14 +152,16 @@ export interface NewToken {
   scope: Scope;
 }
 
-/** One line of `GET /activity` (SSE): what this peer did or saw. */
+/** One line of `GET /activity` (SSE) and of `GET /activity/kept`: what this peer did or saw. */
 export interface Activity {
   /** RFC 3339. */
   time: string;
+  /** `command`: sent from here; `obeyed`: by a Thing here, for `peer`. */
   kind:
     | 'session-up'
     | 'session-down'
     | 'command'
+    | 'obeyed'
     | 'thing-exposed'
     | 'thing-gone'
     | 'member-joined'

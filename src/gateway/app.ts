@@ -12,6 +12,7 @@ import { fabricRoutes } from './fabric-routes.ts';
 import { memberRoutes } from './member-routes.ts';
 import { problemResponse, unknownPath } from './problem.ts';
 import { failure, type Gateway, type GatewayEnv, mountRoutes, type Route, type Via } from './routes.ts';
+import { ruleRoutes } from './rule-routes.ts';
 import { thingRoutes } from './thing-routes.ts';
 
 /** Every route of a gateway. */
@@ -20,6 +21,7 @@ export const gatewayRoutes = (gateway: Gateway): Route[] => [
   ...thingRoutes(gateway),
   ...fabricRoutes(gateway),
   ...memberRoutes(gateway),
+  ...ruleRoutes(gateway),
 ];
 
 /** How long a request may take to come in, and how often that is looked at. */

@@ -21,6 +21,7 @@ import {
   textOrNull,
   time,
 } from './openapi-parts.ts';
+import { rulePaths, ruleSchemas } from './openapi-rules.ts';
 
 /** The OpenAPI 3.1 document of a gateway of this version. */
 export const openApi = (version: string): Json => ({
@@ -227,6 +228,7 @@ const paths: Json = {
     }),
   },
   ...memberPaths,
+  ...rulePaths,
   '/doctor': { get: operation('read', 'What is wrong with this peer', ok('Findings', ref('DoctorReport'))) },
   '/activity': { get: operation('read', 'What the peer does and sees', events('An Activity each.')) },
   '/openapi.json': { get: operation('read', 'This description', ok('OpenAPI 3.1', { type: 'object' })) },
@@ -242,6 +244,7 @@ const share = {
 
 const schemas: Json = {
   ...memberSchemas,
+  ...ruleSchemas,
   Problem: object(
     {
       type: text,

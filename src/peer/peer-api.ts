@@ -23,7 +23,7 @@ import type { Cause, ThingFilter, Wot } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 
 import type { GovernanceApi } from './governance/governance-api.ts';
-
+import type { RulesApi } from './rules/rules-api.ts';
 import type { PassesApi } from './sharing/passes.ts';
 
 /** A change in what the fabric's directory of Things says. */
@@ -77,6 +77,8 @@ export interface PeerApi extends ThingConnector {
   join(ticket: string, options?: { name?: string; signal?: AbortSignal }): Promise<JoinInfo>;
   /** Members, roles, invites, grants, revocation, recovery. */
   readonly governance: GovernanceApi;
+  /** Rules, what they did and why, scenes, the place of the fabric. */
+  readonly rules: RulesApi;
   /**
    * Tells the members that this peer leaves, stops it and puts its key and records away: the next start on this home
    * makes another peer. The only admin must `confirm`: throws `admins-too-few` otherwise; and the store's codes.

@@ -69,6 +69,7 @@ import { checkPeerName, maxPeerNameLength } from './peer-name.ts';
 import type { PeerOptions, PeerParts } from './peer-options.ts';
 import { recallNames } from './recalled-names.ts';
 import { Routing } from './routing.ts';
+import { Rules } from './rules/rules.ts';
 import { Passes } from './sharing/passes.ts';
 import { showWords } from './shown-words.ts';
 import { startDiscovery } from './start-discovery.ts';
@@ -129,6 +130,7 @@ export class Peer implements PeerApi {
   readonly #exposed: ExposedThings;
   readonly #routing: Routing;
   readonly governance: Governance;
+  readonly rules: Rules;
   readonly #feed = new ActivityFeed();
   readonly #directoryChanges = new DirectoryChanges();
   #name: string;
@@ -195,6 +197,12 @@ export class Peer implements PeerApi {
       thingNamed: (thing) => this.resolveThing(thing).id,
       isOnline: (peer) => this.#run.supervisor.session(peer) !== undefined,
       departure: () => this.#run.departure,
+    });
+    this.rules = new Rules({
+      fabric: () => this.#run,
+      use: { connector: this, newCause: () => this.newCause('program') },
+      isOnline: (peer) => peer === this.id || this.#run.supervisor.session(peer) !== undefined,
+      executions: () => [],
     });
   }
 

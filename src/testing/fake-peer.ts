@@ -31,6 +31,7 @@ import type {
 import type { ActionStatus, Cause, ThingFilter, Wot } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { FakeGovernance } from './fake-governance.ts';
+import { FakeRules } from './fake-rules.ts';
 
 export const fakePeerId: PeerId = peerIdOf(new Uint8Array(32).fill(7));
 export const lampId = thingIdOf(fakePeerId, 'lamp');
@@ -87,6 +88,7 @@ export interface SeenCall {
 export class FakePeer implements PeerApi {
   readonly id = fakePeerId;
   readonly governance = new FakeGovernance();
+  readonly rules = new FakeRules();
   readonly calls: SeenCall[] = [];
   readonly values: Record<string, unknown> = {
     on: false,

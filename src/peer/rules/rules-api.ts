@@ -2,6 +2,7 @@
  * What a running peer offers to people who automate: rules, what they did and why, scenes, the place of the fabric.
  * Relies on the shapes of `core/`; rules and scenes are addressed by their key or name.
  */
+import type { Activity } from '../../core/api-shapes.ts';
 import type {
   AppliedRule,
   AppliedScene,
@@ -22,10 +23,10 @@ export interface SceneRequest {
 
 /** All that changes something throws `not-admin` where this peer is none, and the store's codes. */
 export interface RulesApi {
-  list(): RuleInfo[];
+  list(): Promise<RuleInfo[]>;
   /** Throws `rule-unknown`. */
-  show(rule: string): RuleDocument;
-  /** Every rule of a YAML document, all or none. Throws `rule-invalid` with `details.problems`. */
+  show(rule: string): Promise<RuleDocument>;
+  /** Every rule of a YAML text, all or none. Throws `rule-invalid` with `details.problems`. */
   apply(yaml: string): Promise<AppliedRule[]>;
   /** Throws `rule-unknown`. */
   remove(rule: string): Promise<void>;
@@ -39,14 +40,17 @@ export interface RulesApi {
   trace(rule: string, options?: { limit?: number }): Promise<TraceInfo>;
   /** Throws `thing-unknown`, `name-ambiguous`. */
   why(thing: string): Promise<WhyInfo>;
-  scenes(): SceneInfo[];
+  /** What is kept here of rules that ran and commands that were obeyed, newest last, at most `limit` (default 50). */
+  activity(options?: { limit?: number }): Promise<Activity[]>;
+  scenes(): Promise<SceneInfo[]>;
   /** Reads the values as they are now and keeps them under this name. Throws `bad-input`, `thing-unknown`. */
   saveScene(name: string, request: SceneRequest): Promise<SceneInfo>;
   /** Throws `scene-unknown`. */
   removeScene(scene: string): Promise<void>;
   /** Any member may. Throws `scene-unknown`. */
   applyScene(scene: string): Promise<AppliedScene>;
-  place(): PlaceInfo;
-  /** Throws `bad-input`. */
-  setPlace(place: PlaceInfo): Promise<PlaceInfo>;
+  /** Where nobody has said: this machine's time zone, and no coordinates. */
+  place(): Promise<PlaceInfo>;
+  /** What is left out stays. Throws `bad-input`. */
+  setPlace(place: Partial<PlaceInfo>): Promise<PlaceInfo>;
 }

@@ -1,0 +1,176 @@
+/**
+ * Rules as people keep them: listing, showing, applying a text, removing, switching on and off.
+ * Relies on the replica, which gives the rules of admins only, and on `rules/` for the language. Loaded when it is used.
+ */
+import { equalBytes } from '../../core/bytes.ts';
+import { stampMs } from '../../core/clock.ts';
+import { encode } from '../../core/codec.ts';
+import { AlthingError, toAlthingError } from '../../core/errors.ts';
+import type { PeerId } from '../../core/ids.ts';
+import { parseThingId } from '../../core/ids.ts';
+import type { AppliedRule, ExecutionInfo, RuleDocument, RuleInfo } from '../../core/rule-shapes.ts';
+import type { Draft } from '../../replica/draft.ts';
+import { recordValue, type SignedRecord } from '../../replica/record.ts';
+import { resolveRule, unresolvedOf } from '../../rules/resolve.ts';
+import { parseRule, type Rule } from '../../rules/rule.ts';
+import {
+  type RuleDraft,
+  type RuleProblem,
+  readRules,
+  rulesInvalid,
+  writeRule,
+} from '../../rules/rule-yaml.ts';
+import { ruleKeyOf } from './rule-key.ts';
+import { fullMembers, type NamedFabric, nameToWrite, requireAdmin, ruleLookup } from './rule-lookup.ts';
+
+/** What else there is to say of a rule: what this peer keeps of it, and who is there. */
+export interface RuleSurroundings {
+  /** What is kept here of a rule's executions, newest first. */
+  readonly executions: (rule: string) => readonly ExecutionInfo[];
+  readonly isOnline: (peer: PeerId) => boolean;
+}
+
+interface KnownRule {
+  readonly key: string;
+  readonly rule: Rule;
+  readonly record: SignedRecord;
+}
+
+const parsed = new WeakMap<SignedRecord, Rule | null>();
+
+const ruleIn = (record: SignedRecord): Rule | undefined => {
+  let rule = parsed.get(record);
+  if (rule === undefined) {
+    rule = parseRule(recordValue(record)) ?? null;
+    parsed.set(record, rule);
+  }
+  return rule ?? undefined;
+};
+
+/** The rules of the fabric, in the order of their names. */
+export const rulesOf = ({ replica }: NamedFabric): KnownRule[] =>
+  replica
+    .list('rule')
+    .flatMap((record) => {
+      const rule = ruleIn(record);
+      return rule ? [{ key: record.key, rule, record }] : [];
+    })
+    .sort((a, b) => (a.rule.name < b.rule.name ? -1 : 1));
+
+/** A rule by its key or name. Throws `rule-unknown`. */
+export const ruleNamed = ({ replica }: NamedFabric, name: string): KnownRule => {
+  for (const key of [name, ruleKeyOf(name)]) {
+    const record = replica.get('rule', key);
+    const rule = record && ruleIn(record);
+    if (rule) return { key, rule, record };
+  }
+  throw new AlthingError('rule-unknown', `There is no rule "${name}".`);
+};
+
+/** What is said of a rule in lists. */
+export const ruleInfo = (
+  fabric: NamedFabric,
+  { key, rule, record }: KnownRule,
+  { executions, isOnline }: RuleSurroundings,
+): RuleInfo => {
+  const kept = executions(key);
+  return {
+    rule: key,
+    name: rule.name,
+    description: rule.description ?? null,
+    enabled: rule.enabled,
+    mode: rule.mode,
+    author: record.authorId,
+    changed: new Date(stampMs(record.hlc)).toISOString(),
+    unresolved: unresolvedOf(rule),
+    watchedBy: rule.enabled ? watchersOf(fabric, rule).filter(isOnline) : [],
+    running: kept.filter(({ outcome }) => outcome === 'running').length,
+    lastFired: kept[0]?.started ?? null,
+  };
+};
+
+/** The peers that see a rule's triggers: the hosts of its Things, and everybody where time or presence fires it. */
+export const watchersOf = ({ replica }: NamedFabric, { triggers }: Rule): PeerId[] => {
+  const watchers = new Set<PeerId>();
+  for (const trigger of triggers) {
+    const thing =
+      'property' in trigger ? trigger.property.thing : 'event' in trigger ? trigger.event.thing : '';
+    const owner = parseThingId(thing)?.peer;
+    if (owner) watchers.add(replica.authority.speakerOf(owner));
+    else if ('time' in trigger || 'peer' in trigger || 'thing' in trigger)
+      for (const peer of fullMembers(replica)) watchers.add(peer);
+  }
+  return [...watchers];
+};
+
+/** A rule with its text. */
+export const ruleDocument = (
+  fabric: NamedFabric,
+  known: KnownRule,
+  surroundings: RuleSurroundings,
+): RuleDocument => ({
+  ...ruleInfo(fabric, known, surroundings),
+  yaml: writeRule(known.rule, (id) => nameToWrite(fabric, id)),
+});
+
+/** Makes the rules of a text those of the fabric, all or none. Throws `not-admin`, `rule-invalid`, the store's codes. */
+export const applyRules = async (fabric: NamedFabric, yaml: string): Promise<AppliedRule[]> => {
+  const { replica } = fabric;
+  requireAdmin(replica, 'makes rules');
+  const resolved = resolveAll(fabric, readRules(yaml));
+  let applied: AppliedRule[] = [];
+  await replica.write((): Draft[] => {
+    applied = resolved.map(({ key, rule, warnings }) => {
+      const record = replica.get('rule', key);
+      const known = record && ruleIn(record);
+      const result = !known ? 'created' : equalBytes(encode(known), encode(rule)) ? 'same' : 'changed';
+      return { rule: key, name: rule.name, result, warnings: warnings.map((note) => ({ ...note })) };
+    });
+    return resolved
+      .filter((_, index) => applied[index]!.result !== 'same')
+      .map(({ key, rule }) => ({ collection: 'rule', key, value: rule }));
+  });
+  return applied;
+};
+
+const resolveAll = (fabric: NamedFabric, drafts: readonly RuleDraft[]) => {
+  const lookup = ruleLookup(fabric);
+  const problems: RuleProblem[] = [];
+  const keys = new Set<string>();
+  const resolved = drafts.flatMap((draft) => {
+    const key = ruleKeyOf(draft.rule.name);
+    if (keys.has(key))
+      problems.push({
+        ...draft.locate(['name']),
+        message: `another rule above is called so too, or so nearly that both have the key "${key}"`,
+      });
+    keys.add(key);
+    try {
+      return [{ key, ...resolveRule(draft, lookup) }];
+    } catch (thrown) {
+      const found = toAlthingError(thrown).details?.problems;
+      if (!Array.isArray(found)) throw thrown;
+      problems.push(...(found as RuleProblem[]));
+      return [];
+    }
+  });
+  if (problems.length > 0) throw rulesInvalid(problems);
+  return resolved;
+};
+
+/** Throws `not-admin`, `rule-unknown`, the store's codes. */
+export const removeRule = async (fabric: NamedFabric, name: string): Promise<void> => {
+  requireAdmin(fabric.replica, 'removes rules');
+  const { key } = ruleNamed(fabric, name);
+  await fabric.replica.write(() => [{ collection: 'rule', key, value: null, deleted: true }]);
+};
+
+/** Throws `not-admin`, `rule-unknown`, the store's codes. */
+export const enableRule = async (fabric: NamedFabric, name: string, enabled: boolean): Promise<KnownRule> => {
+  requireAdmin(fabric.replica, 'switches rules on and off');
+  await fabric.replica.write(() => {
+    const { key, rule } = ruleNamed(fabric, name);
+    return rule.enabled === enabled ? [] : [{ collection: 'rule', key, value: { ...rule, enabled } }];
+  });
+  return ruleNamed(fabric, name);
+};

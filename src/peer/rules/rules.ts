@@ -1,0 +1,129 @@
+/**
+ * What a peer offers to people who automate: it passes each question on to the file that answers it.
+ * Relies on those files being loaded when first asked: they bring the languages of rules along, which take megabytes.
+ */
+import type { Activity } from '../../core/api-shapes.ts';
+import { AlthingError } from '../../core/errors.ts';
+import type { PeerId } from '../../core/ids.ts';
+import type {
+  AppliedRule,
+  AppliedScene,
+  DryRunInfo,
+  ExecutionInfo,
+  PlaceInfo,
+  RuleDocument,
+  RuleInfo,
+  SceneInfo,
+  TraceInfo,
+  WhyInfo,
+} from '../../core/rule-shapes.ts';
+import type { RuleSurroundings } from './rule-editing.ts';
+import type { NamedFabric } from './rule-lookup.ts';
+import type { RulesApi, SceneRequest } from './rules-api.ts';
+import type { SceneUse } from './scenes.ts';
+
+export interface RulesOptions {
+  /** The fabric that runs now. */
+  readonly fabric: () => NamedFabric;
+  readonly use: SceneUse;
+  readonly isOnline: (peer: PeerId) => boolean;
+  /** What is kept here of a rule's executions, newest first. */
+  readonly executions: (rule: string) => readonly ExecutionInfo[];
+}
+
+/** Automation, over one peer. */
+export class Rules implements RulesApi {
+  readonly #options: RulesOptions;
+
+  constructor(options: RulesOptions) {
+    this.#options = options;
+  }
+
+  async list(): Promise<RuleInfo[]> {
+    const { rulesOf, ruleInfo } = await import('./rule-editing.ts');
+    return rulesOf(this.#fabric).map((known) => ruleInfo(this.#fabric, known, this.#surroundings));
+  }
+
+  async show(rule: string): Promise<RuleDocument> {
+    const { ruleNamed, ruleDocument } = await import('./rule-editing.ts');
+    return ruleDocument(this.#fabric, ruleNamed(this.#fabric, rule), this.#surroundings);
+  }
+
+  async apply(yaml: string): Promise<AppliedRule[]> {
+    const { applyRules } = await import('./rule-editing.ts');
+    return applyRules(this.#fabric, yaml);
+  }
+
+  async remove(rule: string): Promise<void> {
+    const { removeRule } = await import('./rule-editing.ts');
+    await removeRule(this.#fabric, rule);
+  }
+
+  async setEnabled(rule: string, enabled: boolean): Promise<RuleInfo> {
+    const { enableRule, ruleInfo } = await import('./rule-editing.ts');
+    const known = await enableRule(this.#fabric, rule, enabled);
+    return ruleInfo(this.#fabric, known, this.#surroundings);
+  }
+
+  async fire(_rule: string, _input?: unknown): Promise<{ firing: string }> {
+    throw notYet();
+  }
+
+  async test(_rule: string, _options: { trigger?: string; event?: unknown } = {}): Promise<DryRunInfo> {
+    throw notYet();
+  }
+
+  async trace(_rule: string, _options: { limit?: number } = {}): Promise<TraceInfo> {
+    throw notYet();
+  }
+
+  async why(_thing: string): Promise<WhyInfo> {
+    throw notYet();
+  }
+
+  async activity(_options: { limit?: number } = {}): Promise<Activity[]> {
+    throw notYet();
+  }
+
+  async scenes(): Promise<SceneInfo[]> {
+    const { scenesOf } = await import('./scenes.ts');
+    return scenesOf(this.#fabric);
+  }
+
+  async saveScene(name: string, request: SceneRequest): Promise<SceneInfo> {
+    const { saveScene } = await import('./scenes.ts');
+    return saveScene(this.#fabric, name, request, this.#options.use);
+  }
+
+  async removeScene(scene: string): Promise<void> {
+    const { removeScene } = await import('./scenes.ts');
+    await removeScene(this.#fabric, scene);
+  }
+
+  async applyScene(scene: string): Promise<AppliedScene> {
+    const { applyScene } = await import('./scenes.ts');
+    return applyScene(this.#fabric, scene, this.#options.use);
+  }
+
+  async place(): Promise<PlaceInfo> {
+    const { placeOf } = await import('./place.ts');
+    return placeOf(this.#fabric.replica);
+  }
+
+  async setPlace(place: Partial<PlaceInfo>): Promise<PlaceInfo> {
+    const { setPlace } = await import('./place.ts');
+    return setPlace(this.#fabric.replica, place);
+  }
+
+  get #fabric(): NamedFabric {
+    return this.#options.fabric();
+  }
+
+  get #surroundings(): RuleSurroundings {
+    const { executions, isOnline } = this.#options;
+    return { executions, isOnline };
+  }
+}
+
+const notYet = (): AlthingError =>
+  new AlthingError('not-running', 'This device does not run rules at the moment.');

@@ -1,0 +1,153 @@
+/**
+ * What the commands of automation show and refuse, against a gateway that answers the same every time.
+ * Relies on a real gateway over a fake peer in this process, and on real `althing` processes.
+ */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { errorTable } from '../../src/core/errors.ts';
+import { silentLogger } from '../../src/core/logger.ts';
+import { startGateway } from '../../src/gateway/server.ts';
+import { homePaths } from '../../src/store/home.ts';
+import { FakePeer } from '../../src/testing/fake-peer.ts';
+import { ProcessLab } from '../../src/testing/process-lab.ts';
+import { waitFor } from '../../src/testing/wait-for.ts';
+
+const lab = new ProcessLab();
+const home = await lab.makeHome();
+const peer = new FakePeer();
+const gateway = await startGateway(peer, {
+  socketPath: homePaths(home).gatewaySocket,
+  logger: silentLogger,
+});
+after(async () => {
+  await gateway.close();
+  await lab.close();
+});
+
+/** What people see of a command that succeeds. */
+const shown = async (...args: string[]): Promise<string> => {
+  const child = lab.spawnCommand(home, args);
+  await child.ended(20_000);
+  assert.equal(child.exitCode, 0, child.stderr);
+  return child.lines.join('\n');
+};
+
+const file = async (name: string, text: string): Promise<string> => {
+  const path = join(home, name);
+  await writeFile(path, text);
+  return path;
+};
+
+test('the rules are a table, and one of them is YAML', async () => {
+  assert.match(
+    await shown('rules'),
+    /^RULE +NAME +STATE +MODE +RUNNING +LAST FIRED HERE +NOT KNOWN YET\nhall-light-on-motion +Hall light on motion +enabled +restart +1 +2025-01-01T18:02:11.000Z +stairs-motion$/,
+  );
+  assert.equal(await shown('rules', 'show', 'hall-light-on-motion'), 'name: Hall light on motion');
+  const unknown = await lab.run(home, ['rules', 'show', 'nothing']);
+  assert.deepEqual(
+    [unknown.error?.code, unknown.exitCode],
+    ['rule-unknown', errorTable['rule-unknown'].exit],
+  );
+});
+
+test('applying says what happened to each rule, with warnings at their lines', async () => {
+  const path = await file('good.yaml', 'name: Hall light on motion\n');
+  assert.equal(
+    await shown('rules', 'apply', path),
+    `created   Hall light on motion (hall-light-on-motion)\n  ${path}:4:7: warning: no Thing "stairs" yet`,
+  );
+  assert.deepEqual(peer.rules.asked.at(-1), { yaml: 'name: Hall light on motion\n' });
+});
+
+test('what is wrong with a file is said as file:line:column, and nothing is applied', async () => {
+  const path = await file('bad.yaml', 'nonsense\n');
+  const child = lab.spawnCommand(home, ['rules', 'apply', path]);
+  await child.ended(20_000);
+  assert.equal(child.exitCode, errorTable['rule-invalid'].exit);
+  assert.match(child.stderr, /^althing: Nothing was applied\.$/m);
+  assert.ok(child.stderr.includes(`\n${path}:3:5: it is wrong\n${path}:9:1: this too\n`), child.stderr);
+  const asJson = await lab.run(home, ['rules', 'apply', path]);
+  assert.equal(asJson.error?.code, 'rule-invalid');
+  assert.match(asJson.stderr, /"problems":\[\{"line":3,"column":5/);
+  const missing = await lab.run(home, ['rules', 'apply', join(home, 'none.yaml')]);
+  assert.deepEqual([missing.error?.code, missing.exitCode], ['bad-input', errorTable['bad-input'].exit]);
+});
+
+test('a rule is switched, fired and removed by its name', async () => {
+  peer.rules.asked.length = 0;
+  const name = 'Hall light on motion';
+  assert.match(await shown('rules', 'disable', name), /does not fire any more/);
+  assert.match(await shown('rules', 'enable', name), /may fire again/);
+  assert.match(await shown('rules', 'run', name, '--input', '{"a":1}'), /althing rules trace/);
+  assert.match(await shown('rules', 'remove', name), /is removed/);
+  assert.deepEqual(peer.rules.asked, [
+    { rule: name, enabled: false },
+    { rule: name, enabled: true },
+    { fire: name, input: { a: 1 } },
+    { remove: name },
+  ]);
+});
+
+test('a dry run says what fired, what was seen and what would be done', async () => {
+  const text = await shown('rules', 'test', 'hall-light-on-motion', '--trigger', '0', '--with', 'true');
+  assert.match(text, /^If it fired now: motion of hall-motion became true \(was false\)$/m);
+  assert.match(text, /if thing\("hall-lux"\).illuminance < 50 {2}is true: hall-lux.illuminance is 12$/m);
+  assert.match(text, /write on = true to Hall lamp$/m);
+  assert.match(text, /Nothing was commanded\.$/);
+  assert.deepEqual(peer.rules.asked.at(-1), { test: 'hall-light-on-motion', trigger: '0', event: true });
+});
+
+test('a trace shows each firing, and which device could not be asked', async () => {
+  const text = await shown('rules', 'trace', 'hall-light-on-motion', '--limit', '2');
+  assert.match(text, /^2025-01-01T18:02:11.000Z {2}done$/m);
+  assert.match(text, /fired at attic: motion of hall-motion became true/);
+  assert.match(text, /18:02:11.000 {2}0\/t0 on = true on Lamp: done$/m);
+  assert.match(text, /^hall could not be asked \(peer-offline\)/m);
+  assert.deepEqual(peer.rules.asked.at(-1), { trace: 'hall-light-on-motion', limit: 2 });
+  const wrong = await lab.run(home, ['rules', 'trace', 'hall-light-on-motion', '--limit', 'all']);
+  assert.equal(wrong.error?.code, 'bad-option');
+});
+
+test('why is a text to read', async () => {
+  assert.equal(await shown('why', 'lamp'), 'Lamp was switched on.\nIt was dark.');
+});
+
+test('activity shows what is kept, and with --follow what happens', async () => {
+  assert.match(
+    await shown('activity', '--limit', '2'),
+    /^2025-01-01T18:02:11.000Z +obeyed +rule hall-light-on-motion {2}Lamp {2}writeproperty on {2}for attic {2}ok\n.* rule-ended/,
+  );
+  const child = lab.spawnCommand(home, ['activity', '--follow', '--json']);
+  await waitFor(() => peer.openListeners > 0, { what: 'the command to listen', timeoutMs: 20_000 });
+  peer.act({ time: '2025-01-01T00:00:00.000Z', kind: 'rule-fired', rule: 'x', firing: 'manual/x/1' });
+  await waitFor(() => child.lines.length === 1, { what: 'the line to come', timeoutMs: 20_000 });
+  assert.equal((JSON.parse(child.lines[0]!) as { kind: string }).kind, 'rule-fired');
+  child.kill('SIGINT');
+  await child.ended(20_000);
+  assert.equal(child.exitCode, 0, child.stderr);
+});
+
+test('scenes are kept, listed, applied and removed', async () => {
+  assert.match(await shown('scene', 'list'), /^SCENE +NAME +THINGS +VALUES\nevening +Evening +1 +1$/);
+  assert.equal(await shown('scene'), await shown('scene', 'list'));
+  assert.match(await shown('scene', 'save', 'Night', 'lamp', '--room', 'hall'), /Lamp: on = true/);
+  assert.deepEqual(peer.rules.asked.at(-1), { scene: 'Night', room: 'hall', things: ['lamp'] });
+  assert.match(
+    await shown('scene', 'apply', 'evening'),
+    /^1 of 2 values .*\n {2}Lamp: level is not \(peer-offline\)/,
+  );
+  assert.match(await shown('scene', 'remove', 'evening'), /is removed/);
+});
+
+test('the place is shown, and changed by what is given of it', async () => {
+  assert.equal(await shown('place'), 'Europe/Berlin, latitude 52.5, longitude 13.4');
+  assert.match(
+    await shown('place', '--zone', 'Australia/Sydney', '--latitude', '-33.9'),
+    /^Australia\/Sydney, latitude -33.9, longitude 13.4$/,
+  );
+  const wrong = await lab.run(home, ['place', '--latitude', 'north']);
+  assert.equal(wrong.error?.code, 'bad-option');
+});
