@@ -21,6 +21,7 @@ import type { Cause, InteractionContext } from '../thing/scripting-api.ts';
 import { Deadlines } from './deadlines.ts';
 import type { FrameChannel } from './frame-channel.ts';
 import { type Frame, frameType } from './frames.ts';
+import { causeIn } from './wire-cause.ts';
 
 /** Requests of one session that run at once; the others wait for their turn. */
 const maxRunning = 256;
@@ -41,7 +42,6 @@ const maxEarly = 1024;
 const maxDetailsBytes = 4096;
 const maxTimeoutMs = 600_000;
 const defaultTimeoutMs = 10_000;
-const origins: ReadonlySet<unknown> = new Set(['cli', 'http', 'script', 'program', 'rule']);
 const requests: ReadonlySet<unknown> = new Set(requestOperations);
 const streams: ReadonlySet<unknown> = new Set(streamOperations);
 
@@ -159,9 +159,16 @@ export class IncomingCalls {
       throw new AlthingError('protocol-error', `${this.#peer} sent a request that does not fit.`);
     if (this.#calls.has(id) || this.#streams.has(id))
       throw new AlthingError('protocol-error', `${this.#peer} used the request id ${id} twice.`);
+    let why: Cause | undefined;
+    try {
+      why = causeIn(cause);
+    } catch (error) {
+      this.#fail(id, error);
+      return;
+    }
     const incoming = new Incoming(id, this.#peer, {
       timeoutMs: validTimeout(timeoutMs),
-      cause: validCause(cause) ?? { id: `${this.#peer}/${id}`, origin: 'program', peer: this.#peer },
+      cause: why ?? { id: `${this.#peer}/${id}`, origin: 'program', peer: this.#peer },
       uriVariables: isPlainObject(extra?.u) ? extra.u : empty,
       sizeBytes,
     });
@@ -402,14 +409,6 @@ const isPlainObject = (value: unknown): value is Record<string, unknown> =>
 
 const validTimeout = (timeoutMs: unknown): number =>
   typeof timeoutMs === 'number' && timeoutMs >= 1 ? Math.min(timeoutMs, maxTimeoutMs) : defaultTimeoutMs;
-
-const validCause = (cause: unknown): Cause | undefined => {
-  if (!Array.isArray(cause)) return undefined;
-  const [id, origin, peer] = cause;
-  if (typeof id !== 'string' || id.length > 64 || !origins.has(origin)) return undefined;
-  if (typeof peer !== 'string' || peer.length > 64) return undefined;
-  return { id, origin, peer };
-};
 
 const validPosition = (after: unknown): StreamPosition | undefined => {
   if (!Array.isArray(after)) return undefined;

@@ -17,6 +17,7 @@ import type { Cause } from '../thing/scripting-api.ts';
 import { Deadlines } from './deadlines.ts';
 import type { FrameChannel } from './frame-channel.ts';
 import { type Frame, frameType } from './frames.ts';
+import { wireCauseOf } from './wire-cause.ts';
 
 const defaultTimeoutMs = 10_000;
 /** The answer is waited for a little longer than the device was given, so that its own word comes first. */
@@ -237,7 +238,7 @@ const requestFrame = (
     call.uriVariables || after
       ? { ...(call.uriVariables && { u: call.uriVariables }), ...(after && { a: [after.run, after.seq] }) }
       : null;
-  const why = cause ? [cause.id, cause.origin, cause.peer] : null;
+  const why = wireCauseOf(cause);
   const frame: Frame = [frameType.request, id, call.op, call.thing, call.name ?? null, timeoutMs, why, extra];
   return call.input === undefined ? frame : [...frame, call.input];
 };

@@ -16,7 +16,7 @@ import type { NetworkInterface } from '../net/interfaces.ts';
 import type { Session } from '../net/session.ts';
 import { Supervisor } from '../net/supervisor.ts';
 import { formatEndpoint } from '../net/tls-channel.ts';
-import { Reconciler } from '../replica/reconciler.ts';
+import type { Reconciler } from '../replica/reconciler.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicaChange } from '../replica/replica-change.ts';
 import type { SyncLink, SyncMessage } from '../replica/sync-messages.ts';
@@ -30,7 +30,9 @@ import { createFabricTime } from './fabric-time.ts';
 import { endedText } from './governance/ended-text.ts';
 import { sightingTag } from './join.ts';
 import { Membership } from './membership.ts';
+import { openReconciler } from './open-reconciler.ts';
 import { OwnCard } from './own-card.ts';
+import { DeviceRules } from './rules/device-rules.ts';
 import { createDevice, type Device } from './sharing/device.ts';
 import { SeenThings } from './sharing/seen-things.ts';
 import { ShownMembership } from './sharing/shown-membership.ts';
@@ -41,8 +43,8 @@ export const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmedi
 const tickMs = 1000;
 /** The note that holds the records by which another peer showed this one that it is out. */
 const dismissalNote = 'dismissal';
-/** Records that guests are told of in their own way. */
-const toldToGuests: ReadonlySet<string> = new Set(['thing', 'peer']);
+/** Records on which it depends what guests and rules may see. */
+const permitting: ReadonlySet<string> = new Set(['thing', 'peer', 'rule', 'scene', 'label']);
 /** TDs read before others get their turn: about a millisecond. */
 const warmBatch = 32;
 /** Enough ways back into a fabric, and small enough to be written whenever one changes. */
@@ -57,6 +59,8 @@ export class FabricRun {
   readonly supervisor: Supervisor;
   /** The fabric's time, as the members in session tell it. */
   readonly time: FabricClock;
+  /** What rules meet at this device. */
+  readonly rules: DeviceRules;
   readonly #options: FabricRunOptions;
   readonly #self: PeerId;
   readonly #clock: HybridClock;
@@ -131,6 +135,18 @@ export class FabricRun {
       others: () => [this.#seen, ...options.others()],
       holdsRecords: () => !this.isGuest,
     });
+    const scopeTime = () => ({ ms: this.time.timeMs(), known: this.time.timeKnown() });
+    this.rules = new DeviceRules({
+      replica: this.replica,
+      directory: this.directory,
+      notes: options.notes,
+      time: scopeTime,
+      membership: this.membership,
+      exposed: options.exposed,
+      gate: () => this.#device.gate,
+      supervisor: () => this.supervisor,
+      logger,
+    });
     this.#device = createDevice({
       replica: this.replica,
       membership: this.membership,
@@ -138,7 +154,8 @@ export class FabricRun {
       exposed: options.exposed,
       notes: options.notes,
       crypto,
-      time: () => ({ ms: this.time.timeMs(), known: this.time.timeKnown() }),
+      time: scopeTime,
+      rules: this.rules,
     });
     this.#addresses = new Addresses({
       notes: options.notes,
@@ -148,16 +165,7 @@ export class FabricRun {
       interfaces: options.interfaces,
       published: (peer) => this.directory.card(peer)?.addresses ?? [],
     });
-    this.#reconciler = new Reconciler(this.replica, {
-      now: Date.now,
-      schedule: (delayMs, callback) => {
-        const timer = setTimeout(callback, delayMs);
-        return () => clearTimeout(timer);
-      },
-      random: Math.random,
-      crypto,
-      logger,
-    });
+    this.#reconciler = openReconciler(this.replica, { crypto, logger });
     this.supervisor = new Supervisor({
       self: this.#self,
       dial: options.dial,
@@ -185,6 +193,7 @@ export class FabricRun {
    */
   async start(options: { catchUpFirstMs?: number } = {}): Promise<boolean> {
     await this.#keepMembership();
+    void this.rules.start();
     const { catchUpFirstMs } = options;
     if (catchUpFirstMs === undefined) await this.publishCard();
     const caughtUp = catchUpFirstMs === undefined ? true : this.caughtUp(catchUpFirstMs);
@@ -293,6 +302,7 @@ export class FabricRun {
     this.#device.gate.close();
     this.#seen.close();
     this.supervisor.close();
+    await this.rules.close();
     await this.replica.close();
   }
 
@@ -446,6 +456,7 @@ export class FabricRun {
   #changed(change: ReplicaChange): void {
     if (this.#closed) return;
     this.#reconciler.replicaChanged(change);
+    this.rules.recordsChanged(change);
     if (change.membership) {
       this.#device.gate.recheck();
       this.#want();
@@ -455,8 +466,7 @@ export class FabricRun {
       this.#confirm();
       void this.#keepMembership();
     }
-    if (change.records.some(({ collection }) => toldToGuests.has(collection)))
-      this.#device.gate.recheckSoon();
+    if (change.records.some(({ collection }) => permitting.has(collection))) this.#device.gate.recheckSoon();
     for (const record of change.records)
       if (record.collection === 'peer' && !change.own) this.supervisor.kick(record.authorId);
     this.#options.changed(change);

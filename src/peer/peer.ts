@@ -165,6 +165,7 @@ export class Peer implements PeerApi {
     this.#routing = new Routing({
       self: this.id,
       exposed: (id) => this.#exposed.get(id),
+      steps: () => this.#run.rules.steps,
       known: (id) => this.#run.directory.byId(id) !== undefined,
       session: (peer) => this.passes.session(peer),
       reach: (peer, how) => this.#run.supervisor.reach(peer, how),

@@ -18,11 +18,14 @@ import type {
 } from '../thing/operations.ts';
 import type { Cause, InteractionContext } from '../thing/scripting-api.ts';
 import { RemoteStreams } from './remote-streams.ts';
+import type { CheckingThing, StepGate } from './rules/step-gate.ts';
 
 export interface RoutingOptions {
   readonly self: PeerId;
   /** The Thing exposed here under this id. */
-  readonly exposed: (id: string) => ThingServer | undefined;
+  readonly exposed: (id: string) => (CheckingThing & ThingServer) | undefined;
+  /** The gate through which commands reach the Things of this device. */
+  readonly steps: () => StepGate;
   /** Whether the fabric knows a Thing of this id. */
   readonly known: (id: string) => boolean;
   readonly session: (peer: PeerId) => Session | undefined;
@@ -91,7 +94,9 @@ export class Routing implements ThingConnector {
     try {
       const result =
         speaker === this.#options.self
-          ? await this.#local(call).request(call, new LocalContext(speaker, call, options, cause))
+          ? await this.#options
+              .steps()
+              .request(this.#local(call), call, new LocalContext(speaker, call, options, cause))
           : await this.#ask(speaker, call, { ...options, cause });
       if (report) tell('ok');
       return result ?? null;
@@ -136,7 +141,7 @@ export class Routing implements ThingConnector {
     throw new AlthingError('thing-unknown', `"${thing}" is no Thing of this fabric.`);
   }
 
-  #local(call: ThingCall): ThingServer {
+  #local(call: ThingCall): CheckingThing & ThingServer {
     const thing = this.#options.exposed(call.thing);
     if (thing) return thing;
     throw new AlthingError('thing-unknown', `Nothing exposes ${call.thing} on this device at the moment.`);

@@ -115,6 +115,16 @@ export class ExposedThing implements ExposedThingApi, ThingServer {
     return this.#requests.answer(call, context);
   }
 
+  /**
+   * Whether a write or an invocation would reach its handler, which is not called. Throws what `request` throws where it
+   * would not.
+   */
+  async check(call: ThingCall<RequestOperation>, context: InteractionContext): Promise<void> {
+    this.#assertThere();
+    if (!this.#affordances.compiled) await this.#affordances.compile();
+    this.#requests.check(call, context);
+  }
+
   async stream(
     call: ThingCall<StreamOperation>,
     sink: StreamSink,

@@ -58,6 +58,18 @@ export class ThingRequests {
     }
   }
 
+  /**
+   * Whether a write or an invocation would reach its handler, which is not called. Throws what `answer` throws where it
+   * would not; does nothing for other operations.
+   */
+  check(call: ThingCall<RequestOperation>, context: InteractionContext): void {
+    if (call.op === 'writeproperty') {
+      const property = this.#affordances.property(call.name);
+      handlerContext(property.checkVariables, call.uriVariables, context);
+      this.#writable(property).written.incoming(call.input);
+    } else if (call.op === 'invokeaction') this.#invocation(call, context);
+  }
+
   /** What the read handler says. Also for a change that is emitted without a value. */
   read(property: ServedProperty, context: InteractionContext): unknown {
     if (property.affordance.writeOnly === true)
@@ -149,11 +161,15 @@ export class ThingRequests {
     return null;
   }
 
-  #invoke(call: ThingCall, context: InteractionContext): unknown {
+  #invocation(call: ThingCall, context: InteractionContext) {
     const action = this.#affordances.action(call.name);
     const options = handlerContext(action.checkVariables, call.uriVariables, context);
     if (!action.onInvoke) throw new AlthingError('handler-missing', `${action.what} has no handler.`);
-    const input = action.input.optionalIncoming(call.input);
+    return { action, options, input: action.input.optionalIncoming(call.input) };
+  }
+
+  #invoke(call: ThingCall, context: InteractionContext): unknown {
+    const { action, options, input } = this.#invocation(call, context);
     if (action.affordance.synchronous !== false) return this.#run(action, input, options);
     // The asker's deadline ends with the answer; the action goes on until it is cancelled.
     return this.#runs.start(action.name, (signal) =>

@@ -12,10 +12,24 @@ const text = v.pipe(v.string(), v.maxLength(4096));
 const record = v.record(v.string(), v.unknown());
 const what = v.picklist(['property', 'event']);
 
+const chain = v.pipe(
+  v.array(
+    v.strictObject({
+      rule: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,59}$/)),
+      firing: v.pipe(v.string(), v.minLength(1), v.maxLength(600)),
+      peer: v.pipe(v.string(), v.maxLength(64)),
+      atMs: number,
+    }),
+  ),
+  v.maxLength(16),
+);
+
+/** Without a step: no script commands as a rule does. */
 const cause = v.strictObject({
   id: v.pipe(v.string(), v.maxLength(64)),
   origin: v.picklist(['cli', 'http', 'script', 'program', 'rule']),
   peer: v.pipe(v.string(), v.maxLength(64)),
+  chain: v.exactOptional(chain),
 });
 
 const options = v.strictObject({

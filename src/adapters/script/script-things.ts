@@ -127,7 +127,9 @@ export class ScriptThing {
       throw new AlthingError('script-failed', 'The script that carries this Thing is being restarted.');
     if (!carrier.handlers.has(`${handler} ${name}`))
       throw new AlthingError('handler-missing', `The script has set no handler for "${name}".`);
-    const context = { peer, deadline, cause, uriVariables: { ...uriVariables } };
+    // The step of a rule is this Thing's: what the script asks of others because of it is none.
+    const { step: _step, ...why } = cause;
+    const context = { peer, deadline, cause: why, uriVariables: { ...uriVariables } };
     const params = { thing: carrier.thing, handler, name, context, ...carry(value) };
     return carrier.call(params, signal);
   }

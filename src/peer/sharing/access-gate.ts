@@ -10,7 +10,9 @@ import type { Authority } from '../../fabric/authority.ts';
 import { judgePass, type Pass } from '../../fabric/pass.ts';
 import { coversCall, isOpen, reachesThing, type ScopedThing, type ScopeTime } from '../../fabric/scope.ts';
 import type { Visitor } from '../../net/handshake.ts';
+import type { RuleCall } from '../../rules/rule-access.ts';
 import type { ThingCall } from '../../thing/operations.ts';
+import type { InteractionContext } from '../../thing/scripting-api.ts';
 
 /** Who calls, and by what it came in. */
 export interface Caller {
@@ -18,12 +20,17 @@ export interface Caller {
   readonly visitor: Visitor;
 }
 
+/** Why a call is made, and with which variables. */
+type Why = Pick<InteractionContext, 'cause' | 'uriVariables'>;
+
 export interface AccessGateOptions {
   readonly authority: () => Authority;
   /** The same with what the holder of a guest pass has shown. */
   readonly authorityFor: (pass: Pass) => Authority;
   readonly roleOf: (peer: PeerId) => Role | undefined;
   readonly time: () => ScopeTime;
+  /** Whether a rule of an admin allows a member this call. */
+  readonly ruleAllows: (asked: RuleCall) => boolean;
   /** What people call a peer. */
   readonly nameOf: (peer: PeerId) => string;
 }
@@ -56,11 +63,21 @@ export class AccessGate {
     return visitor.kind === 'pass' ? this.#isGood(visitor) : this.#options.roleOf(peer) !== undefined;
   }
 
-  /** Whether a call on a Thing of this device is allowed. */
-  allows({ peer, visitor }: Caller, thing: ScopedThing, call: ThingCall): boolean {
-    const { authority, roleOf, time } = this.#options;
+  /** Whether a call on a Thing of this device is allowed; `why` is what the caller says of it. */
+  allows({ peer, visitor }: Caller, thing: ScopedThing, call: ThingCall, why?: Why): boolean {
+    const { authority, roleOf, time, ruleAllows } = this.#options;
     if (visitor.kind === 'pass') return this.#isGood(visitor) && coversCall(visitor.pass.scope, thing, call);
-    return mayCall(authority(), { peer, role: roleOf(peer) }, thing, call, time());
+    const role = roleOf(peer);
+    if (mayCall(authority(), { peer, role }, thing, call, time())) return true;
+    if (!why || role !== 'member') return false;
+    const { cause, uriVariables } = why;
+    return ruleAllows({ peer, thing, call, cause, hasVariables: Object.keys(uriVariables).length > 0 });
+  }
+
+  /** Whether this caller may be one that runs rules. */
+  runsRules({ peer, visitor }: Caller): boolean {
+    const role = visitor.kind === 'member' ? this.#options.roleOf(peer) : undefined;
+    return role === 'admin' || role === 'member';
   }
 
   /** Whether anything of a Thing may be used by this caller, so that it may know of it. */
@@ -71,8 +88,8 @@ export class AccessGate {
   }
 
   /** Throws `forbidden` or `clock-unknown`, with what is missing and what helps, where `allows` says no. */
-  require(caller: Caller, thing: ScopedThing, call: ThingCall): void {
-    if (!this.allows(caller, thing, call)) throw this.refusal(caller, thing, call);
+  require(caller: Caller, thing: ScopedThing, call: ThingCall, why?: Why): void {
+    if (!this.allows(caller, thing, call, why)) throw this.refusal(caller, thing, call);
   }
 
   /** Why such a call is refused. */

@@ -19,6 +19,7 @@ import {
   peerSigner,
   revocationRecord,
 } from '../../testing/control-lab.ts';
+import { StepLab } from '../../testing/step-lab.ts';
 import { labContext } from '../../testing/thing-lab.ts';
 import { waitFor } from '../../testing/wait-for.ts';
 import type { ExposedThing } from '../../thing/exposed-thing.ts';
@@ -68,6 +69,7 @@ class Device {
       authorityFor: () => this.authority,
       roleOf: (peer) => this.authority.members.get(peer)?.role,
       time: () => this.time,
+      ruleAllows: () => false,
       nameOf: () => 'visitor',
     });
     const directory = new ServedDirectory({
@@ -80,7 +82,13 @@ class Device {
       proofOf: () => [],
     });
     const exposed = (id: string): ServedThing | undefined => this.things.get(id);
-    this.#server = new DeviceServer({ self: device, gate: this.gate, directory, exposed });
+    this.#server = new DeviceServer({
+      self: device,
+      gate: this.gate,
+      directory,
+      rules: new StepLab(),
+      exposed,
+    });
   }
 
   get authority(): Authority {

@@ -16,6 +16,8 @@ import type {
 } from '../../thing/operations.ts';
 import type { InteractionContext } from '../../thing/scripting-api.ts';
 import type { ServedThing } from '../exposed-things.ts';
+import { deskIdOf, type RuleDesk } from '../rules/rule-desk.ts';
+import type { StepGate } from '../rules/step-gate.ts';
 import type { AccessGate, Caller } from './access-gate.ts';
 import { directoryIdOf, type ServedDirectory } from './served-directory.ts';
 
@@ -23,6 +25,7 @@ export interface DeviceServerOptions {
   readonly self: PeerId;
   readonly gate: AccessGate;
   readonly directory: ServedDirectory;
+  readonly rules: { readonly desk: RuleDesk; readonly steps: StepGate };
   /** The Thing exposed here under this id. */
   readonly exposed: (id: string) => ServedThing | undefined;
 }
@@ -31,21 +34,27 @@ export interface DeviceServerOptions {
 export class DeviceServer {
   readonly #options: DeviceServerOptions;
   readonly #directoryId: string;
+  readonly #deskId: string;
 
   constructor(options: DeviceServerOptions) {
     this.#options = options;
     this.#directoryId = directoryIdOf(options.self);
+    this.#deskId = deskIdOf(options.self);
   }
 
   /** What the visitor at the other end of a session may ask. */
   serverFor(visitor: Visitor): ThingServer {
-    const { directory } = this.#options;
+    const { directory, rules, gate } = this.#options;
     return {
       request: async (call, context) => {
         const caller = { peer: context.peer, visitor };
         if (call.thing === this.#directoryId)
           return directory.request(caller, call, context.uriVariables.after);
-        return this.#allowed(caller, call).thing.request(call, context);
+        if (call.thing === this.#deskId) return rules.desk.request(caller, call);
+        const { thing } = this.#allowed(caller, call, context);
+        if (context.cause.step && !gate.runsRules(caller))
+          throw new AlthingError('forbidden', 'Only members that are no guests run rules.');
+        return rules.steps.request(thing, call, context);
       },
       stream: async (call, sink, context, after) => {
         const caller = { peer: context.peer, visitor };
@@ -71,10 +80,10 @@ export class DeviceServer {
     return unwatch;
   }
 
-  #allowed(caller: Caller, call: ThingCall): ServedThing {
+  #allowed(caller: Caller, call: ThingCall, context: InteractionContext): ServedThing {
     const served = this.#options.exposed(call.thing);
     // Who may not use a Thing is not told whether there is one.
-    this.#options.gate.require(caller, served?.scoped ?? { id: call.thing, types: [] }, call);
+    this.#options.gate.require(caller, served?.scoped ?? { id: call.thing, types: [] }, call, context);
     if (served) return served;
     throw new AlthingError('thing-unknown', `Nothing exposes ${call.thing} on this device at the moment.`);
   }
@@ -87,7 +96,7 @@ export class DeviceServer {
     after: StreamPosition | undefined,
   ): Promise<StreamHandle & { readonly position: StreamPosition }> {
     const { gate, exposed } = this.#options;
-    const { thing, scoped: first } = this.#allowed(caller, call);
+    const { thing, scoped: first } = this.#allowed(caller, call, context);
     let handle: StreamHandle | undefined;
     let isOver = false;
     const end = (): void => {
@@ -97,7 +106,7 @@ export class DeviceServer {
     };
     const recheck = (): void => {
       const scoped = exposed(call.thing)?.scoped ?? first;
-      if (isOver || gate.allows(caller, scoped, call)) return;
+      if (isOver || gate.allows(caller, scoped, call, context)) return;
       end();
       sink.error(gate.refusal(caller, scoped, call));
     };

@@ -10,6 +10,7 @@ import type { LocalNotes } from '../../store/local-notes.ts';
 import type { Directory } from '../directory.ts';
 import type { ExposedThings } from '../exposed-things.ts';
 import { type Membership, rawOf } from '../membership.ts';
+import type { DeviceRules } from '../rules/device-rules.ts';
 import { AccessGate } from './access-gate.ts';
 import { DeviceServer } from './device-server.ts';
 import { GuestDesk } from './pass-desk.ts';
@@ -23,6 +24,7 @@ export interface DeviceOptions {
   readonly notes: LocalNotes;
   readonly crypto: Crypto;
   readonly time: () => ScopeTime;
+  readonly rules: DeviceRules;
 }
 
 /** This device towards the members of one fabric and their guests. */
@@ -34,7 +36,7 @@ export interface Device {
 
 /** Puts the device together. */
 export const createDevice = (options: DeviceOptions): Device => {
-  const { replica, membership, directory, exposed, notes, crypto, time } = options;
+  const { replica, membership, directory, exposed, notes, crypto, time, rules } = options;
   const { self } = replica;
   const roleOf = (peer: PeerId) => membership.roleOf(peer);
   const desk = new GuestDesk({
@@ -50,6 +52,7 @@ export const createDevice = (options: DeviceOptions): Device => {
     authorityFor: (pass) => desk.authorityFor(pass),
     roleOf,
     time,
+    ruleAllows: (asked) => rules.allows(asked),
     nameOf: (peer) => directory.card(peer)?.name ?? peer,
   });
   const served = new ServedDirectory({
@@ -61,6 +64,10 @@ export const createDevice = (options: DeviceOptions): Device => {
     speakerOf: (peer) => replica.authority.speakerOf(peer),
     proofOf: (peer) => rawOf(replica.authority.members.get(peer)?.proof ?? []),
   });
-  const server = new DeviceServer({ self, gate, directory: served, exposed: (id) => exposed.served(id) });
+  const server = new DeviceServer({
+    ...{ self, gate, rules },
+    directory: served,
+    exposed: (id) => exposed.served(id),
+  });
   return { gate, server, desk };
 };

@@ -1,0 +1,133 @@
+/**
+ * What one fabric's rules meet at this device: the gate of steps, the memory of commands, the desk, what rules allow.
+ * Relies on the fabric's replica, sessions and time; only puts these parts together.
+ */
+import { isDiskFailure } from '../../core/errors.ts';
+import { hashId, type PeerId } from '../../core/ids.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { Supervisor } from '../../net/supervisor.ts';
+import type { Replica } from '../../replica/replica.ts';
+import type { ReplicaChange } from '../../replica/replica-change.ts';
+import { type RuleCall, ruleAllows } from '../../rules/rule-access.ts';
+import type { LocalNotes } from '../../store/local-notes.ts';
+import type { CauseLink } from '../../thing/scripting-api.ts';
+import type { Directory } from '../directory.ts';
+import type { ExposedThings } from '../exposed-things.ts';
+import type { Membership } from '../membership.ts';
+import type { AccessGate, Caller } from '../sharing/access-gate.ts';
+import { ObeyedCommands } from './obeyed.ts';
+import { askDesk, type DeskCalls, type DeskWay, RuleDesk } from './rule-desk.ts';
+import { KnownRules } from './rule-facts.ts';
+import { RuleStore } from './rule-store.ts';
+import { StepGate } from './step-gate.ts';
+
+export interface DeviceRulesOptions {
+  readonly replica: Replica;
+  readonly directory: Directory;
+  readonly notes: LocalNotes;
+  /** The fabric's time in milliseconds since 1970, and whether this device knows it. */
+  readonly time: () => { readonly ms: number; readonly known: boolean };
+  readonly membership: Membership;
+  readonly exposed: ExposedThings;
+  readonly gate: () => AccessGate;
+  readonly supervisor: () => Supervisor;
+  readonly logger: Logger;
+}
+
+/** This device towards the rules of one fabric. */
+export class DeviceRules {
+  readonly store: RuleStore;
+  /** Every command on a Thing exposed here goes through it. */
+  readonly steps: StepGate;
+  readonly desk: RuleDesk;
+  readonly #options: DeviceRulesOptions;
+  readonly #obeyed: ObeyedCommands;
+  readonly #known: KnownRules;
+
+  constructor(options: DeviceRulesOptions) {
+    const { replica, directory, notes, time, membership, logger } = options;
+    this.#options = options;
+    this.store = new RuleStore(notes, hashId(replica.fabric.id));
+    this.#known = new KnownRules(replica, directory, logger);
+    this.#obeyed = new ObeyedCommands({
+      kept: () => this.store.obeyed(),
+      keep: async (obeyed) => this.#keep(this.store.write({ obeyed }), 'What Things obeyed is not kept.'),
+      now: () => time().ms,
+      monotonic: () => performance.now(),
+      schedule,
+    });
+    this.steps = new StepGate({ store: this.store, obeyed: this.#obeyed, time, schedule, logger });
+    this.desk = new RuleDesk({
+      roleOf: (peer) => membership.roleOf(peer),
+      ask: (step, waitMs) => this.steps.ask(step, waitMs),
+      executions: (filter) => this.store.executions(filter),
+      obeyed: (caller, thing, limit) => (this.#sees(caller, thing) ? this.#obeyed.of(thing, limit) : []),
+      now: () => performance.now(),
+    });
+  }
+
+  /** Makes ready for the rules that there are, and forgets what those of other fabrics left. */
+  async start(): Promise<void> {
+    await this.#keep(this.store.forgetOthers(), 'What rules of a former fabric left is not deleted.');
+    await this.#known.start();
+  }
+
+  recordsChanged(change: ReplicaChange): void {
+    this.#known.recordsChanged(change);
+  }
+
+  /** Whether a rule of an admin allows a member this call. */
+  allows(asked: RuleCall): boolean {
+    return ruleAllows(this.#known, asked);
+  }
+
+  /**
+   * The firings to which what a Thing says now is put down: those of the last command on this affordance, or else on the
+   * Thing, that runs or ended less than 2 s ago.
+   */
+  causeOf(thing: string, affordance?: string): readonly CauseLink[] {
+    return this.#obeyed.causeOf(thing, affordance);
+  }
+
+  /** Asks a peer's rule desk, this one's included. Throws `peer-offline`, the session's codes and the desk's. */
+  ask<Name extends keyof DeskCalls>(
+    peer: PeerId,
+    name: Name,
+    input: DeskCalls[Name]['input'],
+    options: { timeoutMs: number },
+  ): Promise<DeskCalls[Name]['answer']> {
+    const supervisor = this.#options.supervisor();
+    const way: DeskWay = {
+      self: this.#options.replica.self,
+      own: this.desk,
+      session: (to) => supervisor.session(to),
+      reach: (to, how) => supervisor.reach(to, how),
+    };
+    return askDesk(way, peer, { name, input, timeoutMs: options.timeoutMs });
+  }
+
+  /** Keeps what is not kept yet. Call before the store is closed. */
+  close(): Promise<void> {
+    return this.#obeyed.close();
+  }
+
+  #sees(caller: Caller, thing: string): boolean {
+    const scoped = this.#options.exposed.served(thing)?.scoped;
+    return scoped !== undefined && this.#options.gate().sees(caller, scoped);
+  }
+
+  async #keep(written: Promise<void>, otherwise: string): Promise<void> {
+    try {
+      await written;
+    } catch (error) {
+      // A disk that fails is told by the store's health; nothing depends on this.
+      if (!isDiskFailure(error)) this.#options.logger.warn({ err: error }, otherwise);
+    }
+  }
+}
+
+const schedule = (delayMs: number, callback: () => void): (() => void) => {
+  const timer = setTimeout(callback, delayMs);
+  timer.unref();
+  return () => clearTimeout(timer);
+};

@@ -1,0 +1,235 @@
+/**
+ * Every command on a Thing of this device goes through here: it is remembered, and a rule's step is done at most once.
+ * Relies on the ledger, which is durable before the Thing acts; whoever may not command has been refused before.
+ */
+import { stampMs } from '../../core/clock.ts';
+import { AlthingError, isDiskFailure, isErrorCode, toAlthingError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { LedgerEntry } from '../../rules/once.ts';
+import type { RequestOperation, ThingCall, ThingServer } from '../../thing/operations.ts';
+import type { Cause, InteractionContext, RuleStep } from '../../thing/scripting-api.ts';
+import type { ObeyedCommands } from './obeyed.ts';
+import type { AskedStep, StepAnswer } from './rule-desk.ts';
+import type { RuleStore } from './rule-store.ts';
+
+/** A Thing that can also tell whether it would act. */
+export interface CheckingThing extends Pick<ThingServer, 'request'> {
+  /** Throws what `request` would throw before it calls its handler. */
+  check(call: ThingCall<RequestOperation>, context: InteractionContext): Promise<void>;
+}
+
+export interface StepGateOptions {
+  readonly store: RuleStore;
+  readonly obeyed: ObeyedCommands;
+  /** The fabric's time, and whether this device knows it. */
+  readonly time: () => { readonly ms: number; readonly known: boolean };
+  readonly schedule: (delayMs: number, callback: () => void) => () => void;
+  readonly logger: Logger;
+}
+
+const commands: ReadonlySet<string> = new Set(['writeproperty', 'writemultipleproperties', 'invokeaction']);
+/** How far the firing's clock may be ahead: one that is wrong for years must not make all that follows look old. */
+const maxAheadMs = 120_000;
+/** Steps that are done at once. */
+const maxRunning = 1000;
+
+/**
+ * A step's own context: it ends with its deadline and not with the session, since a device that has begun had better
+ * know how it ended. What the Thing does because of it is no step.
+ */
+class StepContext implements InteractionContext {
+  readonly peer;
+  readonly deadline;
+  readonly cause: Cause;
+  readonly uriVariables;
+  readonly signal: AbortSignal;
+
+  constructor({ peer, deadline, cause, uriVariables }: InteractionContext) {
+    const { step: _step, ...why } = cause;
+    this.peer = peer;
+    this.deadline = deadline;
+    this.cause = why;
+    this.uriVariables = uriVariables;
+    this.signal = AbortSignal.timeout(Math.max(0, Math.ceil(deadline - Date.now())));
+  }
+}
+
+/** The commands of one device. */
+export class StepGate {
+  readonly #options: StepGateOptions;
+  /** Steps that are being done here. */
+  readonly #running = new Map<string, Promise<unknown>>();
+
+  constructor(options: StepGateOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A request on a Thing exposed here. Throws what the Thing throws, and for a step `step-superseded`, `step-forgotten`,
+   * `outcome-unknown`, `bad-input`, `too-many`, and the store's codes where it could not be made durable, and so was not
+   * done.
+   */
+  request(
+    thing: CheckingThing,
+    call: ThingCall<RequestOperation>,
+    context: InteractionContext,
+  ): Promise<unknown> {
+    if (!commands.has(call.op)) return thing.request(call, context);
+    const { step } = context.cause;
+    return step ? this.#once(step, thing, call, context) : this.#act(thing, call, context);
+  }
+
+  /** What became of a step; one that is being done is waited for, at most `waitMs`. */
+  async ask(step: AskedStep, waitMs: number): Promise<StepAnswer> {
+    const running = this.#running.get(keyOf(step));
+    if (running) await this.#settledWithin(running, waitMs);
+    const found = this.#options.store.ledger.answer(step);
+    if (typeof found === 'string') return { outcome: found };
+    return { outcome: found.outcome, ...(found.code !== undefined && { code: found.code }) };
+  }
+
+  #act(
+    thing: CheckingThing,
+    call: ThingCall<RequestOperation>,
+    context: InteractionContext,
+  ): Promise<unknown> {
+    const { obeyed } = this.#options;
+    const entry = obeyed.begin(call, context);
+    const done = thing.request(call, context);
+    done.then(
+      () => obeyed.end(entry),
+      (error: unknown) => obeyed.end(entry, error),
+    );
+    return done;
+  }
+
+  async #once(
+    step: RuleStep,
+    thing: CheckingThing,
+    call: ThingCall<RequestOperation>,
+    context: InteractionContext,
+  ): Promise<unknown> {
+    this.#checkStep(step, call);
+    const key = keyOf(step);
+    const running = this.#running.get(key);
+    if (running) return running;
+    const entry = this.#decide(step);
+    if (!entry) return null;
+    if (this.#running.size >= maxRunning)
+      throw new AlthingError('too-many', `This device does ${maxRunning} steps of rules already.`);
+    const doing = this.#do(entry, thing, call, context);
+    this.#running.set(key, doing);
+    try {
+      return await doing;
+    } finally {
+      this.#running.delete(key);
+    }
+  }
+
+  #checkStep({ clock }: RuleStep, { op }: ThingCall): void {
+    if (op === 'writemultipleproperties')
+      throw new AlthingError('bad-input', 'A step of a rule writes one property or invokes an action.');
+    const { ms, known } = this.#options.time();
+    if (known && stampMs(clock) > ms + maxAheadMs)
+      throw new AlthingError(
+        'bad-input',
+        `The step is stamped ${Math.round((stampMs(clock) - ms) / 1000)} s ahead of the fabric's time.`,
+      );
+  }
+
+  /** The entry to be made durable before the step is done; undefined where it is done already. */
+  #decide(step: RuleStep): LedgerEntry | undefined {
+    const decision = this.#options.store.ledger.decide(stepRequest(step));
+    switch (decision.kind) {
+      case 'do':
+        return decision.entry;
+      case 'older-run':
+        throw new AlthingError('step-superseded', `A newer run of ${step.rule} has been at this device.`);
+      case 'forgotten':
+        throw new AlthingError(
+          'step-forgotten',
+          `This device no longer knows whether it did this step of ${step.rule}.`,
+        );
+      case 'repeated':
+        return this.#repeated(decision.entry);
+    }
+  }
+
+  #repeated({ rule, outcome, code = '' }: LedgerEntry): undefined {
+    if (outcome === 'done') return undefined;
+    if (outcome === 'failed')
+      throw new AlthingError(
+        isErrorCode(code) ? code : 'handler-failed',
+        `The step of ${rule} was tried here before, and failed.`,
+      );
+    throw new AlthingError(
+      'outcome-unknown',
+      `This device began the step of ${rule} before and does not know how it ended.`,
+    );
+  }
+
+  async #do(
+    entry: LedgerEntry,
+    thing: CheckingThing,
+    call: ThingCall<RequestOperation>,
+    given: InteractionContext,
+  ): Promise<unknown> {
+    const context = new StepContext(given);
+    // What would be refused leaves no trace, and may be asked again when it no longer is.
+    await thing.check(call, context);
+    await this.#begin(entry);
+    // From here on the step is done, or it is known that it was not: nothing else is ever said of it.
+    if (context.signal.aborted) {
+      this.#settle(entry, 'timeout');
+      throw new AlthingError('timeout', 'The deadline passed before the step was begun: it was not done.');
+    }
+    try {
+      const result = await this.#act(thing, call, context);
+      this.#settle(entry);
+      return result;
+    } catch (error) {
+      // The handler may still be at it: then nobody knows, and the entry says so.
+      if (!context.signal.aborted) this.#settle(entry, toAlthingError(error, 'handler-failed').code);
+      throw error;
+    }
+  }
+
+  async #begin(entry: LedgerEntry): Promise<void> {
+    const { store } = this.#options;
+    const { ledger } = store;
+    try {
+      await store.write({ ledger: ledger.take(entry) });
+    } catch (error) {
+      ledger.takeBack(entry);
+      const { code, message } = toAlthingError(error);
+      throw new AlthingError(code, `The step was not done, since it could not be noted first: ${message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Nobody waits for this to be durable: after a loss of power the outcome is unknown, which is true. */
+  #settle(entry: LedgerEntry, failure?: string): void {
+    const { store, logger } = this.#options;
+    const change = store.ledger.settle(entry, failure === undefined ? 'done' : 'failed', failure);
+    store.write({ ledger: change }).catch((error: unknown) => {
+      if (!isDiskFailure(error))
+        logger.warn({ err: error, rule: entry.rule }, 'A step’s outcome is not kept.');
+    });
+  }
+
+  #settledWithin(running: Promise<unknown>, waitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.schedule(waitMs, resolve);
+      const done = (): void => {
+        cancel();
+        resolve();
+      };
+      running.then(done, done);
+    });
+  }
+}
+
+const keyOf = ({ rule, firing, step }: AskedStep): string => `${rule}\0${firing}\0${step}`;
+
+const stepRequest = ({ rule, firing, step, mode, clock }: RuleStep) => ({ rule, firing, step, mode, clock });

@@ -1,0 +1,122 @@
+/**
+ * The rules' part of one device, on a disk in memory: the gate of steps, what was obeyed, the desk.
+ * Relies on the real parts; what the Things do is the test's.
+ */
+import { stampOf } from '../core/clock.ts';
+import { silentLogger } from '../core/logger.ts';
+import { ObeyedCommands } from '../peer/rules/obeyed.ts';
+import { RuleDesk } from '../peer/rules/rule-desk.ts';
+import { RuleStore } from '../peer/rules/rule-store.ts';
+import { type CheckingThing, StepGate } from '../peer/rules/step-gate.ts';
+import { LocalNotes } from '../store/local-notes.ts';
+import type { RequestOperation, ThingCall } from '../thing/operations.ts';
+import type { InteractionContext, RuleStep } from '../thing/scripting-api.ts';
+import { MemoryDisk, MemoryStateStore } from './memory-store.ts';
+
+/** Where the lab's clocks stand when it begins, and their stamp. */
+export const labStartMs = 1_700_000_000_000;
+export const labClock = stampOf(labStartMs);
+
+/** One start of a device. `crash` and `new StepLab(disk)` are a loss of power. */
+export class StepLab {
+  readonly disk: MemoryDisk;
+  readonly state: MemoryStateStore;
+  readonly store: RuleStore;
+  readonly obeyed: ObeyedCommands;
+  readonly steps: StepGate;
+  readonly desk: RuleDesk;
+  time = { ms: labStartMs, known: true };
+  monotonicMs = 0;
+  /** What the clock was asked to call, by when; `advance` calls it. */
+  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+
+  /** @param options `byHand`: commits wait until `state.sync()` */
+  constructor(disk: MemoryDisk = new MemoryDisk(), options: { byHand?: boolean; fabric?: string } = {}) {
+    this.disk = disk;
+    this.state = new MemoryStateStore(disk, options);
+    this.store = new RuleStore(new LocalNotes(this.state, disk.local), options.fabric ?? 'ab'.repeat(32));
+    const schedule = (delayMs: number, callback: () => void) => this.#schedule(delayMs, callback);
+    this.obeyed = new ObeyedCommands({
+      kept: () => this.store.obeyed(),
+      keep: (obeyed) => this.store.write({ obeyed }),
+      now: () => this.time.ms,
+      monotonic: () => this.monotonicMs,
+      schedule,
+    });
+    this.steps = new StepGate({
+      ...{ store: this.store, obeyed: this.obeyed, schedule, logger: silentLogger },
+      time: () => this.time,
+    });
+    this.desk = new RuleDesk({
+      roleOf: () => 'member',
+      ask: (step, waitMs) => this.steps.ask(step, waitMs),
+      executions: (filter) => this.store.executions(filter),
+      obeyed: (_caller, thing, limit) => this.obeyed.of(thing, limit),
+      now: () => this.monotonicMs,
+    });
+  }
+
+  advance(byMs: number): void {
+    this.time = { ...this.time, ms: this.time.ms + byMs };
+    this.monotonicMs += byMs;
+    const due = this.#timers.filter(({ atMs }) => atMs <= this.monotonicMs);
+    this.#timers = this.#timers.filter(({ atMs }) => atMs > this.monotonicMs);
+    for (const { callback } of due) callback();
+  }
+
+  #schedule(delayMs: number, callback: () => void): () => void {
+    const timer = { atMs: this.monotonicMs + delayMs, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((one) => one !== timer);
+    };
+  }
+}
+
+/** A step of a run that begins when the lab does. */
+export const labStep = (parts: Partial<RuleStep> = {}): RuleStep => ({
+  ...{ rule: 'hall', firing: 'manual/hall/1', step: '0/t0~0', mode: 'single', clock: labClock },
+  ...parts,
+});
+
+export const labWrite: ThingCall<RequestOperation> = {
+  thing: 'urn:althing:lamp',
+  op: 'writeproperty',
+  name: 'on',
+  input: true,
+};
+
+/** A request as it comes to the device. */
+export const labContext = (
+  step?: RuleStep,
+  { timeoutMs = 60_000, ...parts }: Partial<InteractionContext> & { timeoutMs?: number } = {},
+): InteractionContext => ({
+  peer: 'asker',
+  signal: new AbortController().signal,
+  deadline: Date.now() + timeoutMs,
+  cause: { id: 'cause', origin: 'rule', peer: 'asker', ...(step && { step }) },
+  uriVariables: {},
+  ...parts,
+});
+
+/** A Thing that counts what it does. */
+export class CountingThing implements CheckingThing {
+  readonly contexts: InteractionContext[] = [];
+  /** What happens when it acts. */
+  act: (context: InteractionContext) => Promise<unknown> = async () => null;
+  /** What happens when it is asked whether it would. */
+  wouldAct: () => Promise<void> = async () => {};
+
+  get count(): number {
+    return this.contexts.length;
+  }
+
+  check(): Promise<void> {
+    return this.wouldAct();
+  }
+
+  async request(_call: ThingCall<RequestOperation>, context: InteractionContext): Promise<unknown> {
+    this.contexts.push(context);
+    return this.act(context);
+  }
+}
