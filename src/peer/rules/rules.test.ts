@@ -94,6 +94,12 @@ test('what is not known yet is a warning at its line, and listed', async () => {
     [8],
   );
   assert.deepEqual((await peer.rules.show('five')).unresolved, ['stairs-lamp']);
+  const [scene] = await peer.rules.apply(rule('Five', '  - scene: Some Evening\n'));
+  assert.deepEqual(
+    scene!.warnings.map(({ line, message }) => [line, message.slice(0, 36)]),
+    [[8, 'there is no scene "Some Evening" yet']],
+  );
+  assert.match((await peer.rules.show('five')).yaml, /scene: some-evening/);
 });
 
 test('a rule is switched off, on, and removed, by its name or key', async () => {
