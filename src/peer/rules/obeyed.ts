@@ -106,6 +106,12 @@ export class ObeyedCommands {
     return memory ? listOf(memory).slice(0, limit) : [];
   }
 
+  /** The last commands of all Things, newest first. */
+  lately(limit: number): ObeyedInfo[] {
+    const all = [...this.#loaded().values()].flatMap(listOf);
+    return all.sort((a, b) => (a.time < b.time ? 1 : -1)).slice(0, limit);
+  }
+
   /**
    * The firings to which what a Thing says now is put down: those of the last command on this affordance, or else on the
    * Thing, that runs or ended less than 2 s ago. Empty where that was a person's, or there was none.
