@@ -15,6 +15,8 @@ import { sightingTag } from './join.ts';
 const notePrefix = 'address/';
 const maxRemembered = 4;
 const maxTagCache = 4096;
+/** Enough ways back into a fabric, and small enough to be written whenever one changes. */
+const maxWays = 16;
 
 export interface AddressesOptions {
   readonly notes: LocalNotes;
@@ -49,6 +51,14 @@ export class Addresses {
       return !seen.has(text) && seen.add(text);
     });
     return distinct.length < 2 ? distinct : sortEndpoints(distinct, this.#options.interfaces());
+  }
+
+  /** The peers of which an address is known, with a few of these, `host:port`; 16 of them at most. */
+  waysTo(peers: readonly PeerId[]): (readonly [PeerId, string[]])[] {
+    return peers
+      .map((peer) => [peer, this.endpointsOf(peer).map(formatEndpoint).slice(0, maxRemembered)] as const)
+      .filter(([, known]) => known.length > 0)
+      .slice(0, maxWays);
   }
 
   /** Whether this announcement is that peer's. */

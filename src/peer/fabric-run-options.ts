@@ -15,6 +15,7 @@ import type { Holdings } from '../replica/holdings.ts';
 import type { StateStore, StoredState } from '../replica/record-store.ts';
 import type { ReplicaChange } from '../replica/replica-change.ts';
 import type { LocalNotes } from '../store/local-notes.ts';
+import type { ThingConnector } from '../thing/operations.ts';
 import type { OtherThings } from './directory.ts';
 import type { ExposedThings } from './exposed-things.ts';
 import type { KeptMembership } from './kept-membership.ts';
@@ -44,6 +45,8 @@ export interface FabricRunOptions {
   readonly exposed: ExposedThings;
   /** Things that are known otherwise than by this fabric's records: those of guest passes. */
   readonly others: () => readonly OtherThings[];
+  /** How rules use Things. */
+  readonly connector: ThingConnector;
   readonly logger: Logger;
   readonly activity: (activity: Omit<Activity, 'time'>) => void;
   readonly sessionOpened: (peer: PeerId) => void;

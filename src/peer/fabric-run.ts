@@ -15,7 +15,6 @@ import { answerDoor, greet } from '../net/handshake.ts';
 import type { NetworkInterface } from '../net/interfaces.ts';
 import type { Session } from '../net/session.ts';
 import { Supervisor } from '../net/supervisor.ts';
-import { formatEndpoint } from '../net/tls-channel.ts';
 import type { Reconciler } from '../replica/reconciler.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicaChange } from '../replica/replica-change.ts';
@@ -29,7 +28,7 @@ import type { FabricRunOptions } from './fabric-run-options.ts';
 import { createFabricTime } from './fabric-time.ts';
 import { endedText } from './governance/ended-text.ts';
 import { sightingTag } from './join.ts';
-import { Membership } from './membership.ts';
+import { Membership, rawList } from './membership.ts';
 import { openReconciler } from './open-reconciler.ts';
 import { OwnCard } from './own-card.ts';
 import { DeviceRules } from './rules/device-rules.ts';
@@ -47,8 +46,6 @@ const dismissalNote = 'dismissal';
 const permitting: ReadonlySet<string> = new Set(['thing', 'peer', 'rule', 'scene', 'label']);
 /** TDs read before others get their turn: about a millisecond. */
 const warmBatch = 32;
-/** Enough ways back into a fabric, and small enough to be written whenever one changes. */
-const maxKeptPeers = 16;
 
 /** One fabric, running. */
 export class FabricRun {
@@ -136,18 +133,7 @@ export class FabricRun {
       holdsRecords: () => !this.isGuest,
     });
     const scopeTime = () => ({ ms: this.time.timeMs(), known: this.time.timeKnown() });
-    this.rules = new DeviceRules({
-      replica: this.replica,
-      directory: this.directory,
-      notes: options.notes,
-      time: scopeTime,
-      membership: this.membership,
-      exposed: options.exposed,
-      gate: () => this.#device.gate,
-      supervisor: () => this.supervisor,
-      logger,
-    });
-    this.#device = createDevice({
+    const parts = {
       replica: this.replica,
       membership: this.membership,
       directory: this.directory,
@@ -155,8 +141,17 @@ export class FabricRun {
       notes: options.notes,
       crypto,
       time: scopeTime,
-      rules: this.rules,
+    };
+    this.rules = new DeviceRules({
+      ...parts,
+      gate: () => this.#device.gate,
+      supervisor: () => this.supervisor,
+      stamp: () => this.#clock.next(),
+      connector: options.connector,
+      activity: options.activity,
+      logger,
     });
+    this.#device = createDevice({ ...parts, rules: this.rules });
     this.#addresses = new Addresses({
       notes: options.notes,
       fabric: fabric.id,
@@ -259,6 +254,7 @@ export class FabricRun {
   /** Things of this device have come, changed or gone. */
   exposedChanged(): void {
     this.#device.gate.recheckSoon();
+    this.rules.host.thingsChanged();
   }
 
   /** When a peer was last in session, milliseconds since 1970; undefined where never in this run. */
@@ -324,6 +320,7 @@ export class FabricRun {
     if (first) {
       logger.info({ peer, address: session.remoteAddress }, 'In session.');
       activity({ kind: 'session-up', peer });
+      this.rules.host.presenceChanged(peer, true);
     }
     sessionOpened(peer);
   }
@@ -403,6 +400,7 @@ export class FabricRun {
     this.#lastSeen.set(peer, Date.now());
     this.#options.logger.info({ peer, code: reason?.code }, reason?.message ?? 'The session ended.');
     this.#options.activity({ kind: 'session-down', peer, ...(reason && { message: reason.message }) });
+    this.rules.host.presenceChanged(peer, false);
   }
 
   async #remember({ peer, remoteAddress }: Session): Promise<void> {
@@ -430,10 +428,7 @@ export class FabricRun {
   async #keepMembership(): Promise<void> {
     const { kept, logger } = this.#options;
     const others = [...this.membership.members()].filter((peer) => peer !== this.#self);
-    const addresses = others
-      .map((peer) => [peer, this.#addresses.endpointsOf(peer).map(formatEndpoint).slice(0, 4)] as const)
-      .filter(([, known]) => known.length > 0)
-      .slice(0, maxKeptPeers);
+    const addresses = this.#addresses.waysTo(others);
     try {
       await kept.keep({
         genesis: this.fabric.bytes,
@@ -495,6 +490,3 @@ export class FabricRun {
     });
   }
 }
-
-const rawList = (value: unknown): Uint8Array[] =>
-  Array.isArray(value) ? value.filter((raw) => raw instanceof Uint8Array) : [];

@@ -301,3 +301,7 @@ export class Membership implements Gatekeeper {
 /** The bytes of records that membership was computed from. */
 export const rawOf = (records: readonly unknown[]): Uint8Array[] =>
   (records as SignedRecord[]).map((record) => record.raw);
+
+/** The raw records in a note; none where it holds something else. */
+export const rawList = (value: unknown): Uint8Array[] =>
+  Array.isArray(value) ? value.filter((raw) => raw instanceof Uint8Array) : [];

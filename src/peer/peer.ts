@@ -203,6 +203,7 @@ export class Peer implements PeerApi {
       fabric: () => this.#run,
       use: { connector: this, newCause: () => this.newCause('program') },
       isOnline: (peer) => peer === this.id || this.#run.supervisor.session(peer) !== undefined,
+      executions: (rule) => this.#run.rules.host.executions({ rule }),
     });
   }
 
@@ -474,6 +475,7 @@ export class Peer implements PeerApi {
       bootstrap: [...(options.bootstrap ?? []), ...(config.bootstrap ?? [])].map(parseEndpoint),
       exposed: this.#exposed,
       others: () => this.passes.held.others(),
+      connector: this.#routing,
       logger,
       activity: (activity) => this.#feed.tell(activity),
       sessionOpened: (peer) => this.#routing.resumeStreams(peer),

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { seedOf } from '../testing/seed.ts';
-import { allHold, compileExpression, type Evaluation, type ExpressionInputs } from './expression.ts';
+import { allHold } from './all-hold.ts';
+import { compileExpression, type Evaluation, type ExpressionInputs } from './expression.ts';
 import { readExpression, renameUses } from './expression-syntax.ts';
 
 const known: Record<string, unknown> = {

@@ -234,13 +234,3 @@ export const typeOfSchema = (schema: { readonly type?: unknown } | undefined): E
       return undefined;
   }
 };
-
-/** All of a rule's conditions: false if one is, else unknown if one is (an error counts as unknown), else true. */
-export const allHold = (evaluations: readonly Evaluation[]): boolean | 'unknown' => {
-  let outcome: boolean | 'unknown' = true;
-  for (const evaluation of evaluations) {
-    if (evaluation.kind === 'value' && evaluation.value === false) return false;
-    if (evaluation.kind !== 'value' || evaluation.value !== true) outcome = 'unknown';
-  }
-  return outcome;
-};

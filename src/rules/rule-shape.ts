@@ -280,6 +280,11 @@ export const ruleShape: Shape = {
       shape: { kind: 'number', min: 1, max: 6000, whole: true },
       doc: 'how often it may fire; 600 if it says nothing',
     },
+    stale: {
+      shape: duration,
+      doc: 'how old a value may be that a device saw last, where it does not answer a condition; none if it says nothing',
+      as: 'staleMs',
+    },
     triggers: {
       shape: { kind: 'list', of: () => trigger, min: 1, max: ruleLimits.triggers },
       doc: 'what makes it fire: any of these',

@@ -280,6 +280,7 @@ const ruleSchema = v.pipe(
     max: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(ruleLimits.waiting))),
     maxPerMinute: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(6000))),
     triggers: v.pipe(v.array(triggerSchema), v.minLength(1), v.maxLength(ruleLimits.triggers)),
+    staleMs: v.exactOptional(durationMs),
     conditions: v.pipe(v.array(expression), v.maxLength(ruleLimits.conditions)),
     steps: stepsSchema,
   }),
@@ -295,6 +296,8 @@ export interface Rule {
   readonly mode: RuleMode;
   readonly max?: number;
   readonly maxPerMinute?: number;
+  /** The value that a device saw last stands in for one that it does not give now, where it is no older; milliseconds. */
+  readonly staleMs?: number;
   readonly triggers: readonly Trigger[];
   readonly conditions: readonly string[];
   readonly steps: readonly Step[];

@@ -90,7 +90,7 @@ export class Commands {
   #ask(state: CommandState, step: StepOptions, path: string): void {
     state.phase = 'asking';
     state.untilMs = this.#nowMs + deadlineOf(step);
-    this.#effects.push({ type: 'ask', path, command: state.command });
+    this.#effects.push({ type: 'ask', path, command: state.command, untilMs: state.untilMs });
   }
 
   #fail(state: CommandState, { retry }: StepOptions, code: string, path: string): void {

@@ -147,12 +147,17 @@ export type RunEffect =
       readonly command: Command;
       readonly deadlineMs: number;
     }
-  | { readonly type: 'ask'; readonly path: string; readonly command: Command }
+  /** Nothing waits for the answer any more after `untilMs`. */
+  | { readonly type: 'ask'; readonly path: string; readonly command: Command; readonly untilMs: number }
   | { readonly type: 'set'; readonly path: string; readonly name: string; readonly value: unknown }
-  /** Evaluate on every change of what the expression uses, and say `evaluated`; or await the event, say `occurred`. */
+  /**
+   * Evaluate on every change of what the expression uses, and say `evaluated`; or await the event, say `occurred`.
+   * Nothing waits for it any more after `untilMs`.
+   */
   | {
       readonly type: 'watch';
       readonly path: string;
+      readonly untilMs: number;
       readonly wait:
         | { readonly until: string }
         | { readonly event: { readonly thing: string; readonly name: string } };

@@ -136,8 +136,9 @@ class Machine {
   #begin(step: Step, path: string): StepState {
     if ('delay' in step) return { kind: 'delay', untilMs: this.#nowMs + step.delay };
     if ('wait' in step) {
-      this.#watch(step.wait, path);
-      return { kind: 'wait', untilMs: this.#nowMs + step.wait.timeoutMs };
+      const untilMs = this.#nowMs + step.wait.timeoutMs;
+      this.#watch(step.wait, path, untilMs);
+      return { kind: 'wait', untilMs };
     }
     if ('choose' in step) {
       this.#evaluate(step.choose[0]!.if, `${path}/c0`);
@@ -301,7 +302,7 @@ class Machine {
       if (event.type === 'evaluated' && 'value' in event.result && event.result.value === true) return 'done';
     }
     const due = this.#due(state.untilMs, path);
-    if (due === 'going' && event.type === 'resume') this.#watch(step.wait, path);
+    if (due === 'going' && event.type === 'resume') this.#watch(step.wait, path, state.untilMs);
     if (due !== 'done') return due;
     this.#log({ path, what: 'timeout' });
     if (step.wait.onTimeout === 'continue') return 'done';
@@ -420,9 +421,9 @@ class Machine {
     this.#effects.push({ type: 'evaluate', path, cel });
   }
 
-  #watch(wait: Extract<Step, { readonly wait: unknown }>['wait'], path: string): void {
+  #watch(wait: Extract<Step, { readonly wait: unknown }>['wait'], path: string, untilMs: number): void {
     const what = 'until' in wait ? { until: wait.until } : { event: wait.event };
-    this.#effects.push({ type: 'watch', path, wait: what });
+    this.#effects.push({ type: 'watch', path, untilMs, wait: what });
   }
 
   #waitFor(untilMs: number | undefined): void {

@@ -129,6 +129,7 @@ export const ruleArbitrary: fc.Arbitrary<Rule> = fc.record(
     mode: fc.constantFrom('single', 'restart', 'queued', 'parallel'),
     max: fc.integer({ min: 1, max: 100 }),
     maxPerMinute: fc.integer({ min: 1, max: 6000 }),
+    staleMs: fc.integer({ min: 0, max: 3_600_000 }),
     triggers: fc.array(triggerArbitrary, { minLength: 1, maxLength: 4 }),
     conditions: fc.array(cel, { maxLength: 3 }),
     steps: stepsArbitrary,

@@ -5,7 +5,6 @@
 import { isDiskFailure } from '../../core/errors.ts';
 import { hashId, type PeerId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { ObeyedInfo } from '../../core/rule-shapes.ts';
 import type { Supervisor } from '../../net/supervisor.ts';
 import type { Replica } from '../../replica/replica.ts';
 import type { ReplicaChange } from '../../replica/replica-change.ts';
@@ -19,10 +18,12 @@ import type { AccessGate, Caller } from '../sharing/access-gate.ts';
 import { ObeyedCommands } from './obeyed.ts';
 import { askDesk, type DeskCalls, type DeskWay, RuleDesk } from './rule-desk.ts';
 import { KnownRules } from './rule-facts.ts';
+import { RuleHost, type RuleHostOptions } from './rule-host.ts';
 import { RuleStore } from './rule-store.ts';
 import { StepGate } from './step-gate.ts';
 
-export interface DeviceRulesOptions {
+export interface DeviceRulesOptions
+  extends Pick<RuleHostOptions, 'crypto' | 'stamp' | 'connector' | 'activity'> {
   readonly replica: Replica;
   readonly directory: Directory;
   readonly notes: LocalNotes;
@@ -41,6 +42,8 @@ export class DeviceRules {
   /** Every command on a Thing exposed here goes through it. */
   readonly steps: StepGate;
   readonly desk: RuleDesk;
+  /** Runs the rules. */
+  readonly host: RuleHost;
   readonly #options: DeviceRulesOptions;
   readonly #obeyed: ObeyedCommands;
   readonly #known: KnownRules;
@@ -61,20 +64,29 @@ export class DeviceRules {
     this.desk = new RuleDesk({
       roleOf: (peer) => membership.roleOf(peer),
       ask: (step, waitMs) => this.steps.ask(step, waitMs),
-      executions: (filter) => this.store.executions(filter),
+      executions: (filter) => this.host.executions(filter),
       obeyed: (caller, thing, limit) => (this.#sees(caller, thing) ? this.#obeyed.of(thing, limit) : []),
       now: () => performance.now(),
     });
+    this.host = new RuleHost({
+      ...options,
+      store: this.store,
+      ask: (peer, { name, input, timeoutMs }) => this.ask(peer, name, input, { timeoutMs }),
+      causeOf: (thing, affordance) => this.causeOf(thing, affordance),
+    });
+    this.desk.serve(this.host);
   }
 
   /** Makes ready for the rules that there are, and forgets what those of other fabrics left. */
   async start(): Promise<void> {
     await this.#keep(this.store.forgetOthers(), 'What rules of a former fabric left is not deleted.');
     await this.#known.start();
+    this.host.start();
   }
 
   recordsChanged(change: ReplicaChange): void {
     this.#known.recordsChanged(change);
+    this.host.recordsChanged(change);
   }
 
   /** Whether a rule of an admin allows a member this call. */
@@ -88,11 +100,6 @@ export class DeviceRules {
    */
   causeOf(thing: string, affordance?: string): readonly CauseLink[] {
     return this.#obeyed.causeOf(thing, affordance);
-  }
-
-  /** The last commands that Things here obeyed, newest first. */
-  obeyedLately(limit: number): ObeyedInfo[] {
-    return this.#obeyed.lately(limit);
   }
 
   /** Asks a peer's rule desk, this one's included. Throws `peer-offline`, the session's codes and the desk's. */
@@ -113,8 +120,9 @@ export class DeviceRules {
   }
 
   /** Keeps what is not kept yet. Call before the store is closed. */
-  close(): Promise<void> {
-    return this.#obeyed.close();
+  async close(): Promise<void> {
+    await this.host.close();
+    await this.#obeyed.close();
   }
 
   #sees(caller: Caller, thing: string): boolean {

@@ -1,0 +1,187 @@
+/**
+ * Drives one run: takes its events one after the other, keeps its state, carries its effects out, sets its timer.
+ * Relies on `rules/run.ts` for what happens; a state is durable before what follows from it is done, the first aside.
+ */
+import { toAlthingError } from '../../core/errors.ts';
+import { advanceRun, type RunStep, startRun } from '../../rules/run.ts';
+import type { RunEffect, RunEnd, RunEvent, RunState } from '../../rules/run-state.ts';
+import type { KeptRun } from './kept-run.ts';
+import type { RuleWorld } from './rule-world.ts';
+import { askedBy, carryOut, type RunAnswer, resultOf } from './run-effects.ts';
+import { awaitEvent, watchExpression } from './wait-watch.ts';
+
+/** Whom a driver tells. */
+export interface DriverOwner {
+  /** Keeps the run as it is now; what rejects is told, and the run goes on in memory. */
+  save(run: KeptRun): Promise<void>;
+  /** Before the first command: another peer stands by, or does not within a moment. */
+  prepared(run: KeptRun): Promise<void>;
+  /** The state has changed and is kept. */
+  changed(run: KeptRun): void;
+  /** It is over. */
+  ended(run: KeptRun, end: RunEnd): void;
+}
+
+/** One run on its way. */
+export class RunDriver {
+  readonly #world: RuleWorld;
+  readonly #owner: DriverOwner;
+  #run: KeptRun;
+  readonly #events: RunAnswer[] = [];
+  readonly #watches = new Map<string, () => void>();
+  #cancelTimer: (() => void) | undefined;
+  #busy = false;
+  #isOver = false;
+
+  constructor(world: RuleWorld, owner: DriverOwner, run: KeptRun) {
+    this.#world = world;
+    this.#owner = owner;
+    this.#run = run;
+  }
+
+  /** As it stands now. */
+  get run(): KeptRun {
+    return this.#run;
+  }
+
+  /**
+   * Begins a run that has not begun. Its first commands do not wait for the disk: a run whose beginning was not durable
+   * when the power went is gone, as if the trigger had come a moment later, and its devices do each step once anyway.
+   */
+  async begin(): Promise<void> {
+    const step = startRun(this.#run.start, this.#world.now());
+    this.#busy = true;
+    this.#take(step);
+    const saved = this.#save();
+    await this.#owner.prepared(this.#run);
+    this.#perform(step.effects);
+    await saved;
+    this.#busy = false;
+    void this.#work();
+  }
+
+  /** Goes on with a run that was kept; what was due longer than `graceMs` ago makes it `lost`. */
+  resume(graceMs: number): void {
+    this.#send({ type: 'resume', graceMs });
+  }
+
+  cancel(reason: string): void {
+    this.#send({ type: 'cancel', reason });
+  }
+
+  /** Another peer stands by from now on, or none. */
+  standsBy(peer: KeptRun['standby']): void {
+    const { standby: _standby, ...run } = this.#run;
+    this.#run = peer === undefined ? run : { ...run, standby: peer };
+  }
+
+  /** Stops without an end: what is kept goes on after the next start. */
+  close(): void {
+    this.#isOver = true;
+    this.#release();
+  }
+
+  #send(event: RunAnswer): void {
+    if (this.#isOver) return;
+    this.#events.push(event);
+    void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    while (this.#events.length > 0 && !this.#isOver) {
+      const effects: RunEffect[] = [];
+      const before = this.#run.state;
+      // What came together is made durable together.
+      for (const event of this.#events.splice(0)) {
+        const step = advanceRun(this.#run.state!, { ...event, nowMs: this.#world.now() } as RunEvent);
+        this.#take(step);
+        effects.push(...step.effects.filter(({ type }) => type !== 'timer'));
+      }
+      if (this.#run.state !== before && !this.#isOver) await this.#save();
+      this.#perform(effects);
+    }
+    this.#busy = false;
+  }
+
+  /** Takes a state over. The timer is that of the last state, whatever earlier ones waited for. */
+  #take({ state, effects }: RunStep): void {
+    if (this.#isOver) return;
+    this.#run = { ...this.#run, state };
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    const timer = effects.find((effect) => effect.type === 'timer');
+    if (timer)
+      this.#cancelTimer = this.#world.schedule(Math.max(0, timer.atMs - this.#world.now()), () =>
+        this.#send({ type: 'time' }),
+      );
+    if (state.end) this.#end(state, state.end);
+  }
+
+  #end(_state: RunState, end: RunEnd): void {
+    this.#isOver = true;
+    this.#release();
+    this.#owner.ended(this.#run, end);
+  }
+
+  async #save(): Promise<void> {
+    try {
+      await this.#owner.save(this.#run);
+    } catch (error) {
+      // The store's health says so where the disk fails. A home whose disk is full is not to stand still.
+      const { code } = toAlthingError(error);
+      this.#world.logger.warn({ code, firing: this.#run.start.firing }, 'A run could not be kept.');
+    }
+    this.#owner.changed(this.#run);
+  }
+
+  #perform(effects: readonly RunEffect[]): void {
+    if (this.#isOver) return;
+    for (const effect of effects) {
+      if (effect.type === 'timer' || effect.type === 'finished') continue;
+      if (effect.type === 'watch') this.#watch(effect);
+      else
+        void carryOut(this.#world, this.#run, effect).then(
+          (answer) => this.#send(answer),
+          (error: unknown) =>
+            this.#world.logger.error({ err: error, path: effect.path }, 'A step could not be carried out.'),
+        );
+    }
+  }
+
+  #watch({ path, untilMs, wait }: Extract<RunEffect, { type: 'watch' }>): void {
+    this.#watches.get(path)?.();
+    const asked = askedBy(this.#world, this.#run);
+    const stop =
+      'until' in wait
+        ? watchExpression(this.#world, wait.until, asked, ({ evaluation }) => {
+            // Everything but the one that it waits for changes nothing.
+            if (evaluation.kind !== 'value' || evaluation.value !== true) return;
+            this.#unwatch(path);
+            this.#send({ type: 'evaluated', path, result: resultOf(this.#world, evaluation) });
+          })
+        : awaitEvent(this.#world, wait.event, asked, () => {
+            this.#unwatch(path);
+            this.#send({ type: 'occurred', path });
+          });
+    const cancel = this.#world.schedule(Math.max(0, untilMs - this.#world.now()), () => this.#unwatch(path));
+    this.#watches.set(path, () => {
+      cancel();
+      stop();
+    });
+  }
+
+  #unwatch(path: string): void {
+    this.#watches.get(path)?.();
+    this.#watches.delete(path);
+  }
+
+  #release(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    for (const stop of this.#watches.values()) stop();
+    this.#watches.clear();
+    this.#events.length = 0;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Where a rule's steps act, and who runs a firing that any of several peers could run.
+ * Relies on the directory as it is now and on `rules/placement.ts` for the order.
+ */
+import type { PeerId } from '../../core/ids.ts';
+import { type FiringId, placeFiring, rankHosts } from '../../rules/placement.ts';
+import { allSteps, type Selection, type Step } from '../../rules/rule.ts';
+import type { RuleWorld } from './rule-world.ts';
+
+/** The peers that expose what the steps may command now. */
+export const targetHosts = ({ things, book }: RuleWorld, steps: readonly Step[]): Set<PeerId> => {
+  const hosts = new Set<PeerId>();
+  const addThing = (thing: string): void => {
+    const peer = things.td(thing) && things.speakerOf(thing);
+    if (peer !== undefined) hosts.add(peer);
+  };
+  const addFound = (selection: Selection): void => {
+    for (const { peer } of things.find(selection)) hosts.add(peer);
+  };
+  for (const step of allSteps(steps)) {
+    const target = 'write' in step ? step.write : 'invoke' in step ? step.invoke : undefined;
+    const selection = target?.every ?? target?.any;
+    if (selection) addFound(selection);
+    else if (target?.thing !== undefined) addThing(target.thing);
+    else if ('scene' in step)
+      for (const { thing } of book.scene(step.scene)?.scene.values ?? []) addThing(thing);
+  }
+  return hosts;
+};
+
+/** By what a firing is placed: its id, less the nonce of a presence, which only the peer that runs it knows. */
+export const placementKey = (firing: FiringId): string => {
+  const parts = firing.split('/');
+  return parts[0] === 'presence' ? [...parts.slice(0, 4), ...parts.slice(5)].join('/') : firing;
+};
+
+/** Whether this peer is the one to run what the key names; `not` is one that cannot, since the firing is about it. */
+export const isFirst = (
+  world: RuleWorld,
+  key: string,
+  steps: readonly Step[],
+  not: PeerId | undefined,
+): boolean => {
+  const live = new Set([...world.presence.live()].filter((peer) => peer !== not));
+  return placeFiring(key, targetHosts(world, steps), live, world.crypto) === world.self;
+};
+
+/** The peer that goes on where this one is lost; undefined where there is none. */
+export const nextInLine = (
+  world: RuleWorld,
+  firing: FiringId,
+  steps: readonly Step[],
+): PeerId | undefined => {
+  const others = [...world.presence.live()].filter((peer) => peer !== world.self);
+  const hosts = targetHosts(world, steps);
+  const liveHosts = others.filter((peer) => hosts.has(peer));
+  return rankHosts(placementKey(firing), liveHosts.length > 0 ? liveHosts : others, world.crypto)[0];
+};
