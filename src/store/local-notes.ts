@@ -31,11 +31,14 @@ export class LocalNotes {
     return bytes && decode(bytes, 'store-corrupt');
   }
 
+  /** The keys that start so, without reading what they hold. */
+  keys(prefix: string): string[] {
+    return [...this.#notes.keys()].filter((key) => key.startsWith(prefix));
+  }
+
   /** All notes whose keys start so, by key. */
   list(prefix: string): Map<string, unknown> {
-    const found = new Map<string, unknown>();
-    for (const key of this.#notes.keys()) if (key.startsWith(prefix)) found.set(key, this.get(key));
-    return found;
+    return new Map(this.keys(prefix).map((key) => [key, this.get(key)]));
   }
 
   /** Sets or, with null, forgets a note; resolves when it is on disk. */

@@ -19,6 +19,20 @@ test('what the child sends is accepted as it is', () => {
   for (const message of messages) assert.deepEqual(checkChildMessage(message), message);
 });
 
+test('a script passes on what led to its request, and commands nothing as a rule does', () => {
+  const link = { rule: 'hall', firing: 'manual/hall/1', peer: 'peer', atMs: 1 };
+  const cause = { id: 'c', origin: 'rule', peer: 'peer', chain: [link] };
+  const using = (why: unknown) => ({
+    ...{ kind: 'request', id: 3, op: 'use' },
+    params: { consumed: 4, use: 'writeproperty', name: 'on', options: { cause: why }, value: true },
+  });
+  assert.deepEqual(checkChildMessage(using(cause)), using(cause));
+  const step = { rule: 'hall', firing: 'manual/hall/1', step: '0', mode: 'single', clock: 7 };
+  assert.throws(() => checkChildMessage(using({ ...cause, step })), refused);
+  assert.throws(() => checkChildMessage(using({ ...cause, chain: Array(17).fill(link) })), refused);
+  assert.throws(() => checkChildMessage(using({ ...cause, chain: [{ ...link, rule: '../x' }] })), refused);
+});
+
 test('malformed messages are refused', () => {
   const messages = [
     undefined,

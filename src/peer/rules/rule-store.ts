@@ -57,7 +57,7 @@ export class RuleStore {
 
   /** Deletes what other fabrics left, in which this peer was. Throws the store's codes. */
   async forgetOthers(): Promise<void> {
-    const others = [...this.#notes.list(root).keys()].filter((key) => !key.startsWith(this.#prefix));
+    const others = this.#notes.keys(root).filter((key) => !key.startsWith(this.#prefix));
     if (others.length > 0) await this.#notes.commit(others.map((key) => noteChange(key, null)));
   }
 
@@ -141,9 +141,14 @@ export class RuleStore {
     return [...this.#notes.list(prefix)].map(([key, note]) => [key.slice(prefix.length), note]);
   }
 
+  #keysOf(kind: string): string[] {
+    const prefix = this.#prefix + kind;
+    return this.#notes.keys(prefix).map((key) => key.slice(prefix.length));
+  }
+
   #checkRoom(kind: string, changes: readonly (readonly [string, unknown])[], limit: number): void {
     if (changes.length === 0) return;
-    const keys = this.#keys.get(kind) ?? new Set(this.#list(kind).map(([key]) => key));
+    const keys = this.#keys.get(kind) ?? new Set(this.#keysOf(kind));
     this.#keys.set(kind, keys);
     const added = changes.filter(([key, kept]) => kept !== null && !keys.has(key)).length;
     if (added > 0 && keys.size + added > limit)
