@@ -203,7 +203,6 @@ export class Peer implements PeerApi {
       fabric: () => this.#run,
       use: { connector: this, newCause: () => this.newCause('program') },
       isOnline: (peer) => peer === this.id || this.#run.supervisor.session(peer) !== undefined,
-      executions: (rule) => this.#run.rules.host.executions({ rule }),
     });
   }
 

@@ -37,6 +37,8 @@ export interface RuleLookup {
   peer(name: string): Found;
   /** The TD of a Thing id, where it is here. */
   td(id: string): ThingDescription | undefined;
+  /** Whether there is a scene of this name; who does not say knows of none. */
+  hasScene?(name: string): boolean;
 }
 
 /** A rule that can be a record, and what its author should know. */
@@ -163,6 +165,11 @@ class Resolver {
         const schema = this.#property(thing, property, 'write', [...here, 'write', 'property']);
         if (schema) this.#checkOperand(schema, value, [...here, 'write', 'value']);
       } else if ('invoke' in step && step.invoke.thing !== undefined) this.#checkInvoke(step, here);
+      else if ('scene' in step && this.#lookup.hasScene?.(step.scene) === false)
+        this.warnings.push({
+          ...this.#draft.locate([...here, 'scene']),
+          message: `there is no scene "${step.scene}" yet: the step fails until there is one`,
+        });
       else if ('wait' in step && 'event' in step.wait)
         this.#affordance(step.wait.event.thing, 'events', step.wait.event.name, [
           ...here,

@@ -5,6 +5,7 @@
 import { isDiskFailure } from '../../core/errors.ts';
 import { hashId, type PeerId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
+import type { ObeyedInfo } from '../../core/rule-shapes.ts';
 import type { Supervisor } from '../../net/supervisor.ts';
 import type { Replica } from '../../replica/replica.ts';
 import type { ReplicaChange } from '../../replica/replica-change.ts';
@@ -100,6 +101,11 @@ export class DeviceRules {
    */
   causeOf(thing: string, affordance?: string): readonly CauseLink[] {
     return this.#obeyed.causeOf(thing, affordance);
+  }
+
+  /** The last commands that Things here obeyed, newest first. */
+  obeyedLately(limit: number): ObeyedInfo[] {
+    return this.#obeyed.lately(limit);
   }
 
   /** Asks a peer's rule desk, this one's included. Throws `peer-offline`, the session's codes and the desk's. */

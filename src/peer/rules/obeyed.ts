@@ -15,8 +15,8 @@ const inAll = 2000;
 const flushMs = 5000;
 /** What a Thing says this long after a command has ended is still its doing. */
 const afterMs = 2000;
-/** What the Thing refuses it does not obey; up to this many that run, or will be refused, push out nothing. */
-const running = 48;
+/** Commands of one Thing that run at once and are remembered. */
+const maxOpen = 48;
 const refusedExit = 4;
 
 /** One command while it runs and after. */
@@ -84,7 +84,8 @@ export class ObeyedCommands {
     things.set(call.thing, memory);
     memory.now.push(obeyed);
     this.#count += 1;
-    this.#trim(memory, perThing + running);
+    if (memory.now.length > perThing + maxOpen) this.#drop(memory, 0);
+    while (this.#count > inAll) this.#forgetOldest();
     this.#mark(call.thing);
     return obeyed;
   }
@@ -95,8 +96,8 @@ export class ObeyedCommands {
     obeyed.outcome = thrown === undefined ? 'ok' : toAlthingError(thrown, 'handler-failed').code;
     const memory = this.#things?.get(obeyed.thing);
     if (!memory) return;
-    if (isRefusal(obeyed.outcome)) this.#remove(memory, obeyed);
-    this.#trim(memory, perThing);
+    if (isRefusal(obeyed.outcome)) this.#drop(memory, memory.now.indexOf(obeyed));
+    this.#trim(memory);
     this.#mark(obeyed.thing);
   }
 
@@ -104,6 +105,12 @@ export class ObeyedCommands {
   of(thing: string, limit = perThing): ObeyedInfo[] {
     const memory = this.#loaded().get(thing);
     return memory ? listOf(memory).slice(0, limit) : [];
+  }
+
+  /** The last commands of all Things, newest first. */
+  lately(limit: number): ObeyedInfo[] {
+    const all = [...this.#loaded().values()].flatMap(listOf);
+    return all.sort((a, b) => (a.time < b.time ? 1 : -1)).slice(0, limit);
   }
 
   /**
@@ -124,20 +131,23 @@ export class ObeyedCommands {
     await this.#flush();
   }
 
-  #remove({ now }: Memory, obeyed: Obeyed): void {
-    const at = now.indexOf(obeyed);
+  #drop({ now }: Memory, at: number): void {
     if (at === -1) return;
     now.splice(at, 1);
     this.#count -= 1;
   }
 
-  #trim({ before, now }: Memory, limit: number): void {
-    while (before.length + now.length > limit) {
-      if (before.length > 0) before.pop();
-      else now.shift();
-      this.#count -= 1;
+  /** Those that run still, and may be refused yet, push nothing out. */
+  #trim(memory: Memory): void {
+    const { before, now } = memory;
+    let over = before.length + now.filter(isOver).length - perThing;
+    for (; over > 0; over -= 1) {
+      if (before.length === 0) this.#drop(memory, now.findIndex(isOver));
+      else {
+        before.pop();
+        this.#count -= 1;
+      }
     }
-    while (this.#count > inAll) this.#forgetOldest();
   }
 
   #loaded(): Map<string, Memory> {
@@ -178,6 +188,8 @@ export class ObeyedCommands {
     if (changes.length > 0) await this.#options.keep(changes);
   }
 }
+
+const isOver = ({ endedMs }: Obeyed): boolean => endedMs !== Number.POSITIVE_INFINITY;
 
 const isRefusal = (outcome: string): boolean =>
   isErrorCode(outcome) && errorTable[outcome].exit <= refusedExit;

@@ -12,7 +12,7 @@ import type { AppliedRule, ExecutionInfo, RuleDocument, RuleInfo } from '../../c
 import type { Draft } from '../../replica/draft.ts';
 import { recordValue, type SignedRecord } from '../../replica/record.ts';
 import { resolveRule, unresolvedOf } from '../../rules/resolve.ts';
-import { parseRule, type Rule } from '../../rules/rule.ts';
+import { allSteps, parseRule, type Rule } from '../../rules/rule.ts';
 import {
   type RuleDraft,
   type RuleProblem,
@@ -146,7 +146,8 @@ const resolveAll = (fabric: NamedFabric, drafts: readonly RuleDraft[]) => {
       });
     keys.add(key);
     try {
-      return [{ key, ...resolveRule(draft, lookup) }];
+      const { rule, warnings } = resolveRule(draft, lookup);
+      return [{ key, rule: withSceneKeys(rule), warnings }];
     } catch (thrown) {
       const found = toAlthingError(thrown).details?.problems;
       if (!Array.isArray(found)) throw thrown;
@@ -156,6 +157,14 @@ const resolveAll = (fabric: NamedFabric, drafts: readonly RuleDraft[]) => {
   });
   if (problems.length > 0) throw rulesInvalid(problems);
   return resolved;
+};
+
+/** Steps name scenes by their keys, whatever was written: a run looks them up by that. */
+const withSceneKeys = (rule: Rule): Rule => {
+  const copy = structuredClone(rule);
+  for (const step of allSteps(copy.steps))
+    if ('scene' in step) Object.assign(step, { scene: ruleKeyOf(step.scene) });
+  return copy;
 };
 
 /** Throws `not-admin`, `rule-unknown`, the store's codes. */

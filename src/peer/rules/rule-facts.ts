@@ -3,7 +3,7 @@
  * Relies on the replica and the directory; the parser of expressions is loaded when there is a rule, not before.
  */
 
-import { slugOf } from '../../core/ids.ts';
+import { type PeerId, slugOf } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import { recordValue, type SignedRecord } from '../../replica/record.ts';
 import type { Replica } from '../../replica/replica.ts';
@@ -45,16 +45,14 @@ export class KnownRules implements RuleFacts {
     if (!this.#syntax && records.some(({ collection }) => collection === 'rule')) void this.#load();
   }
 
-  rule(key: string): Rule | undefined {
-    return read(this.#rules, this.#replica.get('rule', key), parseRule);
-  }
+  readonly rule = (key: string): Rule | undefined =>
+    read(this.#rules, this.#replica.get('rule', key), parseRule);
 
-  scene(name: string): Scene | undefined {
-    return read(this.#scenes, this.#replica.get('scene', slugOf(name)), parseScene);
-  }
+  readonly scene = (name: string): Scene | undefined =>
+    read(this.#scenes, this.#replica.get('scene', slugOf(name)), parseScene);
 
   /** None before the parser is there: nothing is allowed that is not understood. */
-  uses(rule: Rule): readonly Use[] {
+  readonly uses = (rule: Rule): readonly Use[] => {
     const known = this.#uses.get(rule);
     if (known || !this.#syntax) return known ?? [];
     const { readExpression } = this.#syntax;
@@ -69,13 +67,11 @@ export class KnownRules implements RuleFacts {
     });
     this.#uses.set(rule, uses);
     return uses;
-  }
+  };
 
-  speakerOf(owner: string): string {
-    return this.#replica.authority.speakerOf(owner);
-  }
+  readonly speakerOf = (owner: PeerId): PeerId => this.#replica.authority.speakerOf(owner);
 
-  listed(thing: string) {
+  readonly listed = (thing: string) => {
     const td = this.#directory.byId(thing);
     if (!td) return undefined;
     const { properties = {}, actions = {}, events = {} } = td;
@@ -83,7 +79,7 @@ export class KnownRules implements RuleFacts {
       room: this.#directory.labels.of(thing).room,
       affordances: new Set([properties, actions, events].flatMap((kind) => Object.keys(kind))),
     };
-  }
+  };
 
   #load(): Promise<void> {
     this.#loading ??= import('../../rules/expression-syntax.ts').then((syntax) => {

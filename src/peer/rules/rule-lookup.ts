@@ -8,6 +8,7 @@ import type { Replica } from '../../replica/replica.ts';
 import type { Found, RuleLookup } from '../../rules/resolve.ts';
 import type { Directory } from '../directory.ts';
 import { resolvePeer } from '../peer-names.ts';
+import { ruleKeyOf } from './rule-key.ts';
 
 /** Where names are looked up. */
 export interface NamedFabric {
@@ -20,6 +21,7 @@ export const ruleLookup = ({ replica, directory }: NamedFabric): RuleLookup => (
   thing: (name) => found(() => directory.resolve(name).id),
   peer: (name) => found(() => resolvePeer(name, replica.authority, directory.peerNames)),
   td: (id) => directory.byId(id),
+  hasScene: (name) => replica.get('scene', ruleKeyOf(name)) !== undefined,
 });
 
 const found = (find: () => string): Found => {

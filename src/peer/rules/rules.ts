@@ -9,7 +9,6 @@ import type {
   AppliedRule,
   AppliedScene,
   DryRunInfo,
-  ExecutionInfo,
   PlaceInfo,
   RuleDocument,
   RuleInfo,
@@ -17,19 +16,26 @@ import type {
   TraceInfo,
   WhyInfo,
 } from '../../core/rule-shapes.ts';
+import type { DeviceRules } from './device-rules.ts';
+import type { Memories } from './memories.ts';
 import type { RuleSurroundings } from './rule-editing.ts';
 import type { NamedFabric } from './rule-lookup.ts';
 import type { RulesApi, SceneRequest } from './rules-api.ts';
 import type { SceneUse } from './scenes.ts';
 
+/** The fabric that runs now, as far as automation needs it. */
+export interface RulesFabric extends NamedFabric {
+  readonly rules: Pick<DeviceRules, 'ask' | 'store' | 'obeyedLately'>;
+  readonly time: { timeMs(): number };
+}
+
 export interface RulesOptions {
-  /** The fabric that runs now. */
-  readonly fabric: () => NamedFabric;
+  readonly fabric: () => RulesFabric;
   readonly use: SceneUse;
   readonly isOnline: (peer: PeerId) => boolean;
-  /** What is kept here of a rule's executions, newest first. */
-  readonly executions: (rule: string) => readonly ExecutionInfo[];
 }
+
+const defaultLimit = 50;
 
 /** Automation, over one peer. */
 export class Rules implements RulesApi {
@@ -73,16 +79,20 @@ export class Rules implements RulesApi {
     throw notYet();
   }
 
-  async trace(_rule: string, _options: { limit?: number } = {}): Promise<TraceInfo> {
-    throw notYet();
+  async trace(rule: string, options: { limit?: number } = {}): Promise<TraceInfo> {
+    const { traceOf } = await import('./memories.ts');
+    return traceOf(this.#memories, rule, options);
   }
 
-  async why(_thing: string): Promise<WhyInfo> {
-    throw notYet();
+  async why(thing: string): Promise<WhyInfo> {
+    const { whyOf } = await import('./why.ts');
+    return whyOf(this.#memories, thing, this.#fabric.time.timeMs());
   }
 
-  async activity(_options: { limit?: number } = {}): Promise<Activity[]> {
-    throw notYet();
+  async activity({ limit = defaultLimit }: { limit?: number } = {}): Promise<Activity[]> {
+    const { keptActivity } = await import('./kept-activity.ts');
+    const { rules } = this.#fabric;
+    return keptActivity(rules.store.executions({ limit }), rules.obeyedLately(limit), limit);
   }
 
   async scenes(): Promise<SceneInfo[]> {
@@ -115,13 +125,18 @@ export class Rules implements RulesApi {
     return setPlace(this.#fabric.replica, place);
   }
 
-  get #fabric(): NamedFabric {
+  get #fabric(): RulesFabric {
     return this.#options.fabric();
   }
 
+  get #memories(): Memories {
+    const fabric = this.#fabric;
+    return { fabric, ask: (peer, name, input, how) => fabric.rules.ask(peer, name, input, how) };
+  }
+
   get #surroundings(): RuleSurroundings {
-    const { executions, isOnline } = this.#options;
-    return { executions, isOnline };
+    const { store } = this.#fabric.rules;
+    return { executions: (rule) => store.executions({ rule }), isOnline: this.#options.isOnline };
   }
 }
 
