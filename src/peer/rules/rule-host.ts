@@ -113,7 +113,7 @@ export class RuleHost implements StandbyHandlers {
 
   async #load(): Promise<RuleEngine> {
     const { RuleEngine } = await import('./engine.ts');
-    const engine = new RuleEngine(this.#world());
+    const engine = new RuleEngine(this.world());
     if (!this.#isClosed) {
       this.#engine = engine;
       engine.start();
@@ -121,7 +121,8 @@ export class RuleHost implements StandbyHandlers {
     return engine;
   }
 
-  #world(): RuleWorld {
+  /** What rules see of this peer. */
+  world(): RuleWorld {
     const { replica, crypto, store, time, stamp, connector, ask, causeOf, activity, logger } = this.#options;
     const fabric: FabricThings = { ...this.#options, now: () => time().ms };
     return {

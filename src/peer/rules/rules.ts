@@ -3,7 +3,6 @@
  * Relies on those files being loaded when first asked: they bring the languages of rules along, which take megabytes.
  */
 import type { Activity } from '../../core/api-shapes.ts';
-import { AlthingError } from '../../core/errors.ts';
 import type { PeerId } from '../../core/ids.ts';
 import type {
   AppliedRule,
@@ -25,7 +24,7 @@ import type { SceneUse } from './scenes.ts';
 
 /** The fabric that runs now, as far as automation needs it. */
 export interface RulesFabric extends NamedFabric {
-  readonly rules: Pick<DeviceRules, 'ask' | 'store' | 'obeyedLately'>;
+  readonly rules: Pick<DeviceRules, 'ask' | 'host' | 'obeyedLately'>;
   readonly time: { timeMs(): number };
 }
 
@@ -71,12 +70,20 @@ export class Rules implements RulesApi {
     return ruleInfo(this.#fabric, known, this.#surroundings);
   }
 
-  async fire(_rule: string, _input?: unknown): Promise<{ firing: string }> {
-    throw notYet();
+  async fire(rule: string, input?: unknown): Promise<{ firing: string }> {
+    const { ruleNamed } = await import('./rule-editing.ts');
+    const { key } = ruleNamed(this.#fabric, rule);
+    return (await this.#fabric.rules.host.engine()).fire(key, input);
   }
 
-  async test(_rule: string, _options: { trigger?: string; event?: unknown } = {}): Promise<DryRunInfo> {
-    throw notYet();
+  async test(rule: string, options: { trigger?: string; event?: unknown } = {}): Promise<DryRunInfo> {
+    const [{ ruleNamed }, { dryRun }] = await Promise.all([
+      import('./rule-editing.ts'),
+      import('./dry-run.ts'),
+    ]);
+    const { replica, rules } = this.#fabric;
+    const known = ruleNamed(this.#fabric, rule);
+    return dryRun(rules.host.world(), { ...known, replica, cause: this.#options.use.newCause() }, options);
   }
 
   async trace(rule: string, options: { limit?: number } = {}): Promise<TraceInfo> {
@@ -92,7 +99,7 @@ export class Rules implements RulesApi {
   async activity({ limit = defaultLimit }: { limit?: number } = {}): Promise<Activity[]> {
     const { keptActivity } = await import('./kept-activity.ts');
     const { rules } = this.#fabric;
-    return keptActivity(rules.store.executions({ limit }), rules.obeyedLately(limit), limit);
+    return keptActivity(rules.host.executions({ limit }), rules.obeyedLately(limit), limit);
   }
 
   async scenes(): Promise<SceneInfo[]> {
@@ -135,10 +142,7 @@ export class Rules implements RulesApi {
   }
 
   get #surroundings(): RuleSurroundings {
-    const { store } = this.#fabric.rules;
-    return { executions: (rule) => store.executions({ rule }), isOnline: this.#options.isOnline };
+    const { host } = this.#fabric.rules;
+    return { executions: (rule) => host.executions({ rule }), isOnline: this.#options.isOnline };
   }
 }
-
-const notYet = (): AlthingError =>
-  new AlthingError('not-running', 'This device does not run rules at the moment.');
