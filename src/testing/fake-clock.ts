@@ -35,6 +35,13 @@ export class FakeClock {
     return this.#timers.size;
   }
 
+  /** When the next timer fires; undefined where there is none. */
+  get dueMs(): number | undefined {
+    let dueMs: number | undefined;
+    for (const { at } of this.#timers) if (dueMs === undefined || at < dueMs) dueMs = at;
+    return dueMs;
+  }
+
   /** Moves on, firing what comes due in its order; timers that these set fire too where they are due. */
   advance(ms: number): void {
     const until = this.#nowMs + ms;

@@ -14,11 +14,14 @@ import { RuleRuns } from './rule-runs.ts';
 import type { ExecutionFilter } from './rule-store.ts';
 import type { RuleWorld } from './rule-world.ts';
 import { Standby } from './standby.ts';
+import { areTargetsThere } from './targets.ts';
 import { TimedTriggers } from './timed-triggers.ts';
 import { TriggerWatch } from './trigger-watch.ts';
 
 /** Several changes that come at once are looked at once. */
 const syncAfterMs = 20;
+/** After a start runs wait this long at most for the devices that they command. */
+const resumeAfterMs = 10_000;
 
 /** Runs the rules of a fabric as far as they are this peer's to run. */
 export class RuleEngine {
@@ -30,6 +33,8 @@ export class RuleEngine {
   readonly #timed: TimedTriggers;
   readonly #presence: PresenceTriggers;
   #cancelSync: (() => void) | undefined;
+  /** Present until what ran before this start has gone on. */
+  #cancelResume: (() => void) | undefined;
   #stopListening: (() => void) | undefined;
 
   constructor(world: RuleWorld) {
@@ -54,6 +59,7 @@ export class RuleEngine {
       if (changes.has('rules') || changes.has('place')) this.changed();
     });
     this.#runs.restore((run) => this.#standby.hold(run));
+    this.#cancelResume = this.#world.schedule(resumeAfterMs, () => this.#resume());
     this.#sync();
   }
 
@@ -71,6 +77,7 @@ export class RuleEngine {
     if (!isOnline) this.#standby.reappoint(this.#runs.drivers.values());
     this.#pending.presenceChanged();
     this.#presence.look();
+    this.#resumeIfReady();
   }
 
   /**
@@ -116,12 +123,23 @@ export class RuleEngine {
   /** Stops everything; what runs goes on after the next start. */
   async close(): Promise<void> {
     this.#cancelSync?.();
+    this.#cancelResume?.();
     this.#stopListening?.();
     this.#triggers.close();
     this.#timed.close();
     this.#presence.close();
     this.#standby.close();
     await this.#runs.close();
+  }
+
+  #resumeIfReady(): void {
+    if (this.#cancelResume && areTargetsThere(this.#world, this.#runs.restoredSteps)) this.#resume();
+  }
+
+  #resume(): void {
+    this.#cancelResume?.();
+    this.#cancelResume = undefined;
+    this.#runs.resume();
   }
 
   #sync(): void {
@@ -133,5 +151,6 @@ export class RuleEngine {
     this.#timed.sync(rules).catch((error: unknown) => {
       this.#world.logger.error({ err: error }, 'Time triggers cannot be planned.');
     });
+    this.#resumeIfReady();
   }
 }

@@ -5,6 +5,7 @@
 import type { ConditionInfo, ExecutionInfo } from '../../core/rule-shapes.ts';
 import { type ModeState, type ModeStep, newModeState, ruleFires, runEnds } from '../../rules/modes.ts';
 import type { FiringId } from '../../rules/placement.ts';
+import type { Step } from '../../rules/rule.ts';
 import type { RunEnd } from '../../rules/run-state.ts';
 import { Admission } from './admission.ts';
 import { endInfo, executionInfo } from './execution-info.ts';
@@ -16,8 +17,8 @@ import type { ExecutionFilter } from './rule-store.ts';
 import type { RuleWorld } from './rule-world.ts';
 import { type DriverOwner, RunDriver } from './run-driver.ts';
 
-/** After a restart this much is made up for; what was due longer ago makes a run `lost`. */
-const graceMs = 60_000;
+/** After a restart a minute is made up for, and the time that a run waits for its devices to come back, too. */
+const graceMs = 60_000 + 10_000;
 /** Runs at once, those that wait included. */
 const maxRuns = 1000;
 
@@ -38,6 +39,8 @@ export class RuleRuns {
   readonly #drivers = new Map<FiringId, RunDriver>();
   readonly #waiting = new Map<FiringId, KeptRun>();
   readonly #modes = new Map<string, ModeState>();
+  /** Taken up after a restart, and not gone on with yet. */
+  readonly #restored: RunDriver[] = [];
   #isClosed = false;
 
   constructor(world: RuleWorld, placed: PlacedRuns) {
@@ -64,32 +67,40 @@ export class RuleRuns {
     await this.#admission.admit(firing, book, (conditions) => this.#admitted(firing, book, conditions));
   }
 
-  /** Goes on with what was kept when this peer stopped; of those that `isHeld` holds back, it is decided later. */
+  /**
+   * Takes up what was kept when this peer stopped; of those that `isHeld` holds back, it is decided later. Nothing goes
+   * on before `resume`, since devices and sessions come back one after the other.
+   */
   restore(isHeld: (run: KeptRun) => boolean): void {
     const kept: KeptRun[] = [];
     for (const [firing, value] of this.#world.store.runs()) {
       const run = parseKeptRun(value);
       if (run && run.start.firing === firing) kept.push(run);
-      else this.#write({ runs: [[firing, null]] });
+      else void this.#write({ runs: [[firing, null]] });
     }
     kept.sort((a, b) => a.start.clock - b.start.clock);
     for (const run of kept) {
-      if (this.#drivers.has(run.start.firing) || isHeld(run)) continue;
-      if (run.state) this.adopt(run);
+      if (isHeld(run)) continue;
+      if (run.state) this.#restored.push(this.#take(run));
       else this.#wait(run);
     }
-    for (const [rule, { running, queue }] of this.#modes)
-      if (running.length === 0 && queue.length > 0) this.#begin(rule, runEnds({ running, queue }, ''));
+  }
+
+  /** The steps of what was taken up and waits for `resume`. */
+  get restoredSteps(): Step[] {
+    return this.#restored.flatMap(({ run }) => run.start.steps);
+  }
+
+  /** What was taken up goes on. */
+  resume(): void {
+    for (const driver of this.#restored.splice(0)) driver.resume(graceMs);
+    for (const [rule, mode] of this.#modes)
+      if (mode.running.length === 0 && mode.queue.length > 0) void this.#begin(rule, runEnds(mode, ''));
   }
 
   /** Goes on with a run that this peer or another one began. */
-  adopt(run: KeptRun): RunDriver {
-    const { rule, firing } = run.start;
-    const mode = this.#modeOf(rule);
-    this.#modes.set(rule, { ...mode, running: [...mode.running, firing] });
-    const driver = this.#drive(run);
-    driver.resume(graceMs);
-    return driver;
+  adopt(run: KeptRun): void {
+    this.#take(run).resume(graceMs);
   }
 
   /** A run that was kept is another peer's now. */
@@ -235,6 +246,13 @@ export class RuleRuns {
       ...{ kind: 'rule-ended', rule, firing, outcome },
       ...(message !== null && { message }),
     });
+  }
+
+  #take(run: KeptRun): RunDriver {
+    const { rule, firing } = run.start;
+    const mode = this.#modeOf(rule);
+    this.#modes.set(rule, { ...mode, running: [...mode.running, firing] });
+    return this.#drive(run);
   }
 
   #wait(run: KeptRun): void {

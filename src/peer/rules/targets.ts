@@ -4,28 +4,37 @@
  */
 import type { PeerId } from '../../core/ids.ts';
 import { type FiringId, placeFiring, rankHosts } from '../../rules/placement.ts';
-import { allSteps, type Selection, type Step } from '../../rules/rule.ts';
-import type { RuleWorld } from './rule-world.ts';
+import { allSteps, type Step } from '../../rules/rule.ts';
+import type { PlacedThing, RuleWorld } from './rule-world.ts';
 
-/** The peers that expose what the steps may command now. */
-export const targetHosts = ({ things, book }: RuleWorld, steps: readonly Step[]): Set<PeerId> => {
-  const hosts = new Set<PeerId>();
+/** What the steps may command now, and where it is. */
+const targetsOf = ({ things, book }: RuleWorld, steps: readonly Step[]): PlacedThing[] => {
+  const targets: PlacedThing[] = [];
   const addThing = (thing: string): void => {
     const peer = things.td(thing) && things.speakerOf(thing);
-    if (peer !== undefined) hosts.add(peer);
-  };
-  const addFound = (selection: Selection): void => {
-    for (const { peer } of things.find(selection)) hosts.add(peer);
+    if (peer !== undefined) targets.push({ thing, peer });
   };
   for (const step of allSteps(steps)) {
     const target = 'write' in step ? step.write : 'invoke' in step ? step.invoke : undefined;
     const selection = target?.every ?? target?.any;
-    if (selection) addFound(selection);
+    if (selection) targets.push(...things.find(selection));
     else if (target?.thing !== undefined) addThing(target.thing);
     else if ('scene' in step)
       for (const { thing } of book.scene(step.scene)?.scene.values ?? []) addThing(thing);
   }
-  return hosts;
+  return targets;
+};
+
+/** The peers that expose what the steps may command now. */
+export const targetHosts = (world: RuleWorld, steps: readonly Step[]): Set<PeerId> =>
+  new Set(targetsOf(world, steps).map(({ peer }) => peer));
+
+/** Whether all that the steps may command can be reached now. */
+export const areTargetsThere = (world: RuleWorld, steps: readonly Step[]): boolean => {
+  const live = world.presence.live();
+  return targetsOf(world, steps).every(({ thing, peer }) =>
+    peer === world.self ? world.things.isHere(thing) : live.has(peer),
+  );
 };
 
 /** By what a firing is placed: its id, less the nonce of a presence, which only the peer that runs it knows. */
