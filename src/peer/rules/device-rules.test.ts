@@ -196,7 +196,12 @@ test('a hacked bulb may do to a lock what an admin’s rule says of it, and gets
     { value: [] },
     'what it may not see',
   );
-  assert.equal(await ask(bulb, 'invokeaction', [desk, 'standby', {}]), 'not-running');
+  for (const run of [undefined, 7, [], {}, { start: { rule: 'shut' } }])
+    assert.deepEqual(
+      await ask(bulb, 'invokeaction', [desk, 'standby', { run }]),
+      { value: { kept: false } },
+      'nothing is kept that is no run',
+    );
 
   const flood = await Promise.all(
     Array.from({ length: 400 }, () => ask(bulb, 'invokeaction', [desk, 'executions', {}])),
