@@ -6,6 +6,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { GatewayClient } from '../../src/client/client.ts';
+import { unixTransport } from '../../src/client/unix-transport.ts';
 import type { DryRunInfo, RuleInfo, TraceInfo, WhyInfo } from '../../src/core/rule-shapes.ts';
 import { type LabPeer, ProcessLab } from '../../src/testing/process-lab.ts';
 import { waitFor } from '../../src/testing/wait-for.ts';
@@ -73,7 +75,7 @@ before(async () => {
   ]);
   const { ticket } = (await sensor.cli('invite')) as { ticket: string };
   await ceiling.cli('join', ticket);
-  await waitFor(async () => ((await sensor.cli('things')) as unknown[]).length === 4, {
+  await waitFor(async () => (await clientOf(sensor).things()).length === 4, {
     ...patience,
     what: 'all Things to be known',
   });
@@ -81,13 +83,18 @@ before(async () => {
   await writeFile(file, rules);
 });
 
-const trace = async (peer: LabPeer, rule: string): Promise<TraceInfo> =>
-  (await peer.cli('rules', 'trace', rule)) as TraceInfo;
+const clientOf = ({ home, ready }: LabPeer): GatewayClient =>
+  new GatewayClient(unixTransport({ socketPath: ready.gateway.socket, home }));
+
+const isOn = async (peer: LabPeer, lamp: string): Promise<boolean> => {
+  const client = clientOf(peer);
+  return (await client.readProperty((await client.resolve(lamp)).id, 'on')) === true;
+};
 
 test('rules that are applied on one device are known on all, and only an admin applies them', async () => {
   assert.equal((await ceiling.run('rules', 'apply', file)).error?.code, 'not-admin');
   assert.equal(((await sensor.cli('rules', 'apply', file)) as unknown[]).length, 2);
-  await waitFor(async () => ((await ceiling.cli('rules')) as RuleInfo[]).length === 2, {
+  await waitFor(async () => (await clientOf(ceiling).rules.list()).length === 2, {
     ...patience,
     what: 'the rules to arrive',
   });
@@ -101,24 +108,25 @@ test('a dry run says what would be done, and does nothing', async () => {
     [dry.runs, dry.outcome, dry.conditions[0]!.result, dry.steps.map(({ text }) => text)],
     [true, 'done', 'true', ['write on = true to Hall lamp']],
   );
-  assert.equal(await ceiling.cli('read', 'hall-lamp', 'on'), false);
+  assert.equal(await isOn(ceiling, 'hall-lamp'), false);
 });
 
 test('a firing is told of: why, through a chain of rules over two devices, and by trace', async () => {
   await sensor.cli('write', 'hall-motion', 'motion', 'true');
-  await waitFor(async () => (await sensor.cli('read', 'stairs-lamp', 'on')) === true, {
+  await waitFor(() => isOn(sensor, 'stairs-lamp'), {
     ...patience,
     what: 'the stairs to be lit',
   });
   await waitFor(
-    async () => (await trace(sensor, 'stairs-follow-the-hall')).executions[0]?.outcome === 'done',
+    async () =>
+      (await clientOf(sensor).rules.trace('stairs-follow-the-hall')).executions[0]?.outcome === 'done',
     { ...patience, what: 'the second rule to have ended' },
   );
   const why = (await ceiling.cli('why', 'stairs-lamp')) as WhyInfo;
   const [deed, led, saw, ...more] = why.sentences;
   assert.match(
     deed!,
-    /^Stairs lamp was switched on \(on = true\) at \d\d:\d\d:\d\d.* by the rule "Stairs follow the hall", which ran on ceiling because the on of Hall lamp became true\.$/,
+    /^Stairs lamp was switched on \(on = true\) at \d\d:\d\d:\d\d.* by the rule "Stairs follow the hall", which ran on ceiling because Hall lamp went on\.$/,
   );
   assert.match(
     led!,
@@ -126,12 +134,12 @@ test('a firing is told of: why, through a chain of rules over two devices, and b
   );
   assert.match(saw!, /Hall lux\.illuminance was 12 \(condition: thing\("Hall lux"\)\.illuminance < 50\)\.$/);
   assert.deepEqual(more, []);
-  const [execution] = (await trace(ceiling, 'Hall light on motion')).executions;
+  const [execution] = ((await ceiling.cli('rules', 'trace', 'Hall light on motion')) as TraceInfo).executions;
   assert.deepEqual(
     [execution!.peer, execution!.outcome, execution!.steps.map(({ what, name }) => [what, name])],
     [sensor.id, 'done', [['done', 'on']]],
   );
-  const lines = (await ceiling.cli('activity')) as { kind: string; rule?: string }[];
+  const lines = await clientOf(ceiling).rules.activity();
   assert.deepEqual(lines.map(({ kind, rule }) => [kind, rule]).sort(), [
     ['obeyed', 'hall-light-on-motion'],
     ['rule-ended', 'stairs-follow-the-hall'],
@@ -139,11 +147,12 @@ test('a firing is told of: why, through a chain of rules over two devices, and b
 });
 
 test('a condition that is false keeps a rule from running, and the trace says so', async () => {
-  await sensor.cli('write', 'hall-lux', 'illuminance', '900');
+  const client = clientOf(sensor);
+  await client.writeProperty((await client.resolve('hall-lux')).id, 'illuminance', 900);
   await sensor.cli('rules', 'run', 'Hall light on motion');
   const [last] = await waitFor(
     async () => {
-      const { executions } = await trace(sensor, 'Hall light on motion');
+      const { executions } = await clientOf(sensor).rules.trace('Hall light on motion');
       return executions.length === 2 && executions;
     },
     { ...patience, what: 'the refusal to be kept' },
@@ -158,7 +167,7 @@ test('a device that is off is named where it could not be asked', async () => {
     async () => ((await sensor.cli('peers')) as { state: string }[]).some(({ state }) => state === 'offline'),
     { ...patience, what: 'the ceiling to be missed' },
   );
-  const lamp = (await sensor.cli('why', 'hall-lamp')) as WhyInfo;
+  const lamp = await clientOf(sensor).rules.why('hall-lamp');
   assert.match(lamp.sentences[0]!, /^ceiling could not be asked \(peer-offline\)/);
   const stairs = (await sensor.cli('why', 'stairs-lamp')) as WhyInfo;
   assert.match(stairs.sentences[0]!, /by the rule "stairs-follow-the-hall", which ran on ceiling/);

@@ -107,6 +107,8 @@ const becauseText = (trigger: TriggerInfo, { nameOf }: WhyWords): string => {
   const { kind, thing, peer, name, goes, value, event } = trigger;
   switch (kind) {
     case 'property':
+      if (typeof value === 'boolean' && switches.has(name ?? ''))
+        return `because ${nameOf(thing ?? '')} went ${value ? 'on' : 'off'}`;
       return `because the ${name} of ${nameOf(thing ?? '')} became ${valueText(value)}`;
     case 'event':
       return `because ${nameOf(thing ?? '')} said "${name}"${event === undefined || event === null ? '' : ` (${valueText(event)})`}`;
