@@ -27,6 +27,7 @@ import { createTlsContext, dialTls, parseEndpoint, type TlsListener } from '../n
 import { openHoldings } from '../replica/open-holdings.ts';
 import type { StoredState } from '../replica/record-store.ts';
 import { archiveHome } from '../store/archive-home.ts';
+import { removeUnfinished } from '../store/atomic-file.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
 import { type Config, loadConfig, updateConfig } from '../store/config.ts';
 import { openHome } from '../store/home.ts';
@@ -101,6 +102,8 @@ export const createPeer = async (options: PeerOptions): Promise<Peer> => {
       loadOrCreateIdentity(home, nodeCrypto),
       loadConfig(home.config),
       store.load(),
+      // The store's lock says that nobody else writes here.
+      removeUnfinished(home.dir),
     ]);
     const name = checkPeerName(options.name ?? config.name ?? hostname().slice(0, maxPeerNameLength));
     if (options.name !== undefined && options.name !== config.name) await updateConfig(home.config, { name });
