@@ -149,7 +149,8 @@ export class FabricRun {
       published: (peer) => this.directory.card(peer)?.addresses ?? [],
     });
     this.#reconciler = new Reconciler(this.replica, {
-      now: Date.now,
+      now: () => performance.now(),
+      wallNow: Date.now,
       schedule: (delayMs, callback) => {
         const timer = setTimeout(callback, delayMs);
         return () => clearTimeout(timer);
