@@ -99,6 +99,8 @@ export interface Sieve {
   readonly fabricTimeMs: number;
   /** Whether the author's record at this position is void. */
   readonly voids: (position: Position) => boolean;
+  /** Whether a proof that the author signed two records for this position would be kept. */
+  readonly isNews: (position: Position) => boolean;
   /** A control record that no log holds, by its hash: one of two for one position. */
   readonly named: (hash: string) => SignedRecord | undefined;
 }
@@ -110,7 +112,7 @@ export interface Sifted {
   readonly stoppedBy: 'gap' | 'ahead' | 'over-quota' | 'void' | undefined;
   /** The first record that was not added. */
   readonly stoppedAt: SignedRecord | undefined;
-  /** Shows that the author signed two records for one position. */
+  /** Shows that the author signed two records for one position, the first of which there was no proof. */
   readonly fraud: FraudProof | undefined;
 }
 
@@ -129,7 +131,7 @@ export const sift = (opened: readonly SignedRecord[], log: AuthorLog, sieve: Sie
     if (sieve.voids(record)) return stop('void');
     const isKnownGround = comparePositions(record, log.position) <= 0;
     const held = isKnownGround ? log.at(record) : undefined;
-    if (held && held.hash !== record.hash) fraud ??= proofOf(held, record);
+    if (held && held.hash !== record.hash && !fraud && sieve.isNews(record)) fraud = proofOf(held, record);
     if (held || !isWithin(isKnownGround, sieve.reach)) continue;
     if (record.stream === 'control') {
       // Not the last one only: a peer restored from a backup goes on from what it still has.

@@ -362,11 +362,12 @@ export class Replica {
         allowance: this.#allowance(log),
         fabricTimeMs: this.#fabricTime(),
         voids: (position) => this.voids(stream, author, position),
+        isNews: (position) => this.#frauds.isNews(stream, author, position),
         named: (hash) => this.#frauds.named(author, hash),
       });
     let found = sifted();
     // What is left of the range depends on what the proof means for its author. Signatures are checked once.
-    while (found.fraud && this.#frauds.isNews(stream, author, found.fraud)) {
+    while (found.fraud) {
       await this.#expose(found.fraud);
       if (!this.takes(stream, author)) return 'unauthorised';
       found = sifted();
