@@ -34,6 +34,7 @@ import { OwnCard } from './own-card.ts';
 import { createDevice, type Device } from './sharing/device.ts';
 import { SeenThings } from './sharing/seen-things.ts';
 import { ShownMembership } from './sharing/shown-membership.ts';
+import { TdReader } from './td-reader.ts';
 
 /** Lets everything else that waits go first. */
 export const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -43,8 +44,6 @@ const tickMs = 1000;
 const dismissalNote = 'dismissal';
 /** Records that guests are told of in their own way. */
 const toldToGuests: ReadonlySet<string> = new Set(['thing', 'peer']);
-/** TDs read before others get their turn: about a millisecond. */
-const warmBatch = 32;
 /** Enough ways back into a fabric, and small enough to be written whenever one changes. */
 const maxKeptPeers = 16;
 
@@ -71,6 +70,9 @@ export class FabricRun {
   readonly #lastSeen = new Map<PeerId, number>();
   #ticker: NodeJS.Timeout | undefined;
   readonly #card: OwnCard;
+  readonly #tds: TdReader;
+  /** What others ask for is looked up one after the other, each in a turn of its own. */
+  #nextTurn: Promise<void> = Promise.resolve();
   #isOut = false;
   #closed = false;
 
@@ -131,6 +133,7 @@ export class FabricRun {
       others: () => [this.#seen, ...options.others()],
       holdsRecords: () => !this.isGuest,
     });
+    this.#tds = new TdReader(this.directory, yieldTurn);
     this.#device = createDevice({
       replica: this.replica,
       membership: this.membership,
@@ -194,7 +197,7 @@ export class FabricRun {
     this.supervisor.bootstrap(this.departure ? [] : this.#options.bootstrap);
     this.#checkDeparture();
     this.#ticker = setInterval(() => this.#reconciler.tick(), tickMs);
-    void this.#warmUp();
+    void this.#tds.read(this.replica.each('thing'));
     const here = await caughtUp;
     await this.publishCard();
     this.#confirm();
@@ -248,6 +251,11 @@ export class FabricRun {
     return this.isGuest ? [...this.membership.members(), ...this.#seen.peers()] : this.membership.members();
   }
 
+  /** Resolves when all Things of the records that are here have been read. */
+  thingsRead(): Promise<void> {
+    return this.#tds.read([]);
+  }
+
   /** Things of this device have come, changed or gone. */
   exposedChanged(): void {
     this.#device.gate.recheckSoon();
@@ -291,6 +299,7 @@ export class FabricRun {
     if (this.#ticker) await this.#keepMembership();
     clearInterval(this.#ticker);
     this.#reconciler.close();
+    this.#tds.close();
     this.#device.gate.close();
     this.#seen.close();
     this.supervisor.close();
@@ -406,17 +415,6 @@ export class FabricRun {
     }
   }
 
-  /** Reads all TDs before anybody asks for them, a few at a time: whoever lists thousands does not wait for it. */
-  async #warmUp(): Promise<void> {
-    let read = 0;
-    for (const record of this.replica.each('thing')) {
-      if (this.#closed) return;
-      this.directory.parse(record);
-      read += 1;
-      if (read % warmBatch === 0) await yieldTurn();
-    }
-  }
-
   /** Keeps what a lost database would cost, where it has changed. */
   async #keepMembership(): Promise<void> {
     const { kept, logger } = this.#options;
@@ -441,12 +439,17 @@ export class FabricRun {
   async #sync(session: Session, message: SyncMessage): Promise<void> {
     // Above the size of a mesh the other side may take this peer for a neighbour that does not know it yet.
     const link = this.#link(session);
+    if (message.kind.startsWith('want')) {
+      this.#nextTurn = this.#nextTurn.then(yieldTurn);
+      await this.#nextTurn;
+    }
     if (link) await this.#reconciler.handle(link, message);
   }
 
   #changed(change: ReplicaChange): void {
     if (this.#closed) return;
     this.#reconciler.replicaChanged(change);
+    void this.#tds.read(change.records);
     if (change.membership) {
       this.#device.gate.recheck();
       this.#want();

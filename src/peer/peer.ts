@@ -133,7 +133,7 @@ export class Peer implements PeerApi {
   readonly #routing: Routing;
   readonly governance: Governance;
   readonly #feed = new ActivityFeed();
-  readonly #directoryChanges = new DirectoryChanges();
+  readonly #directoryChanges = new DirectoryChanges(yieldTurn);
   #name: string;
   #run!: FabricRun;
   #listener: TlsListener | undefined;
@@ -328,6 +328,10 @@ export class Peer implements PeerApi {
     const isOnline = (thing: ListedThing): boolean | null =>
       thing.peer === this.id ? this.#exposed.has(thing.td.id) : this.passes.isOnline(thing);
     return thingList(this.#run.directory, isOnline, filter);
+  }
+
+  thingsRead(): Promise<void> {
+    return this.#run.thingsRead();
   }
 
   lastKnown(thing: string): ShadowInfo {
