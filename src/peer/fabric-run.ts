@@ -10,6 +10,7 @@ import { hashId, type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import type { Endpoint } from '../net/channel.ts';
 import type { Sighting } from '../net/discovery-api.ts';
+import { DoorLimit } from '../net/door-limit.ts';
 import type { FabricClock } from '../net/fabric-clock.ts';
 import { answerDoor, greet } from '../net/handshake.ts';
 import type { NetworkInterface } from '../net/interfaces.ts';
@@ -162,11 +163,12 @@ export class FabricRun {
       crypto,
       logger,
     });
+    const limit = new DoorLimit(() => performance.now());
     this.supervisor = new Supervisor({
       self: this.#self,
       dial: options.dial,
       greet: (frames) => greet(frames, this.membership),
-      answer: (frames) => answerDoor(frames, this.membership, this.#device.desk),
+      answer: (frames) => answerDoor(frames, this.membership, { desk: this.#device.desk, limit }),
       belongs: (peer) => this.membership.belongs(peer),
       host: {
         serverFor: (visitor) => this.#device.server.serverFor(visitor),
