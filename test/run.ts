@@ -19,6 +19,8 @@ const testFiles = [
 ];
 /** Peers that must notice and return within a second are given the machine for themselves. */
 const networkTestFiles = ['test/netns/**/*.test.ts'];
+/** So are those that the long form times: a thousand starts, and twenty peers that become a fabric within 10 s. */
+const timedTestFiles = ['test/durability/kills.test.ts', 'test/process/many-peers.test.ts'];
 /** Two files at once keep two cores busy; more would make processes wait for each other's deadlines. */
 const concurrency = 2;
 const longestTestMs = 120_000;
@@ -48,8 +50,8 @@ const finished = (child: ChildProcess): Promise<boolean> =>
 /** The test runner's last word: how many passed and failed. Said again at the end, after the failures themselves. */
 const summaries = new Map<string, string[]>();
 
-const testsSucceed = (name: string, patterns: readonly string[], filesAtOnce: number): Promise<boolean> => {
-  const child = spawn(process.execPath, testArguments(patterns, filesAtOnce), {
+const testsSucceed = (name: string, files: readonly string[], filesAtOnce: number): Promise<boolean> => {
+  const child = spawn(process.execPath, testArguments(files, filesAtOnce), {
     cwd: root,
     env: { ...env, ...(process.stdout.isTTY && { FORCE_COLOR: '1' }) },
     stdio: ['inherit', 'pipe', 'inherit'],
@@ -64,21 +66,34 @@ const testsSucceed = (name: string, patterns: readonly string[], filesAtOnce: nu
   return finished(child);
 };
 
-const testArguments = (patterns: readonly string[], filesAtOnce: number): string[] => [
+const testArguments = (files: readonly string[], filesAtOnce: number): string[] => [
   '--test',
   `--test-concurrency=${filesAtOnce}`,
   `--test-timeout=${options.long ? longestLongTestMs : longestTestMs}`,
   '--test-reporter=spec',
   '--test-reporter-destination=stdout',
-  ...patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort(),
+  ...files,
 ];
 
+const matching = (patterns: readonly string[]): string[] =>
+  patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
+
+const alone = options.long ? timedTestFiles : [];
 const steps: readonly (readonly [name: string, run: () => Promise<boolean>])[] = [
   ['types', () => succeeds('tsc', ['-p', '.'])],
   ['lint', () => succeeds('biome', ['check', '.'])],
   ['unused', () => succeeds('knip', [])],
-  ['tests', () => testsSucceed('tests', testFiles, concurrency)],
-  ['network tests', () => testsSucceed('network tests', networkTestFiles, 1)],
+  [
+    'tests',
+    () =>
+      testsSucceed(
+        'tests',
+        matching(testFiles).filter((file) => !alone.includes(file)),
+        concurrency,
+      ),
+  ],
+  ...alone.map((file) => [file, () => testsSucceed(file, [file], 1)] as const),
+  ['network tests', () => testsSucceed('network tests', matching(networkTestFiles), 1)],
 ];
 
 const failed: string[] = [];

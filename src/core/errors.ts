@@ -89,6 +89,12 @@ export const errorTable = {
     false,
     'Make another member an admin first, or use the 24 words: althing recover.',
   ),
+  'admin-sets-exhausted': kind(
+    409,
+    4,
+    false,
+    'Use the 24 words on the device of a member: althing recover. After that admins change as before.',
+  ),
   'proposal-open': kind(409, 4, false, 'See what is proposed and whom it waits for: althing members.'),
   'invite-revoked': kind(403, 4, false, 'Ask an admin for a new invite.'),
   revoked: kind(

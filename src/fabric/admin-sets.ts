@@ -263,6 +263,16 @@ const standingSets = (
   return root;
 };
 
+/** Whether no set can stand on the last one of this chain but by the recovery key. */
+export const needsRecovery = (path: readonly AdminSet[]): boolean =>
+  path.length -
+    1 -
+    Math.max(
+      0,
+      path.findLastIndex(({ recovered }) => recovered),
+    ) >=
+  maxSetsInARow;
+
 /** The chain from the first set on, as far as of those that stand on one another one alone counts. */
 const pathOf = (root: Standing): AdminSet[] => {
   const path = [root.set];

@@ -17,6 +17,7 @@ import {
   successionOf,
 } from './departures.ts';
 import type { Fabric } from './genesis.ts';
+import { lastWords } from './last-words.ts';
 import { computeMembers, type Member, type StandingInvite } from './members.ts';
 import { computePermissions, type StandingGrant } from './permissions.ts';
 
@@ -43,6 +44,8 @@ export interface Authority extends Succession {
   readonly grants: readonly StandingGrant[];
   /** What admins said of Things by id: whether each is for admins and grants only. */
   readonly restrictions: ReadonlyMap<string, boolean>;
+  /** The stamp of the latest word about each subject of which the latest counts, by `subjectOf`. */
+  readonly lastWords: ReadonlyMap<string, number>;
   /**
    * Whose control records are to be held: members, those who once were admins, and those who are gone, for the words may
    * come from a device that a thief put out.
@@ -91,6 +94,7 @@ export const computeAuthority = (
     unconfirmed,
     grants,
     restrictions,
+    lastWords: lastWords(spoken),
     controlAuthors: new Set([...members.keys(), ...admins.ever, ...gone.keys()]),
     ...successionOf(replacedBy),
   };

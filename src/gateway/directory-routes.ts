@@ -22,8 +22,9 @@ export const directoryRoutes = (gateway: Gateway): Route[] => {
     return td(directoryTd(peer.id, httpAccess(c, gateway)));
   };
 
-  const list = (c: GatewayContext): Response => {
+  const list = async (c: GatewayContext): Promise<Response> => {
     const filter = filterOf(c);
+    await peer.thingsRead();
     if (c.req.query('view') === 'summary') return json(peer.things(filter).sort(byId));
     const { items, page, headers } = paginate(c, peer.thingDescriptions(filter).sort(byId));
     const access = httpAccess(c, gateway);
@@ -37,8 +38,10 @@ export const directoryRoutes = (gateway: Gateway): Route[] => {
   const one = (c: GatewayContext): Response =>
     td(withHttpForms(findThing(gateway, c), httpAccess(c, gateway)));
 
-  const resolve = (c: GatewayContext): Response =>
-    td(withHttpForms(peer.resolveThing(c.req.param('name') ?? ''), httpAccess(c, gateway)));
+  const resolve = async (c: GatewayContext): Promise<Response> => {
+    await peer.thingsRead();
+    return td(withHttpForms(peer.resolveThing(c.req.param('name') ?? ''), httpAccess(c, gateway)));
+  };
 
   const events = (c: GatewayContext): Response => {
     const only = c.req.param('type');

@@ -17,6 +17,7 @@ import { answerDoor, type Gatekeeper, greet } from './handshake.ts';
 const gate: Gatekeeper = {
   fabric: new Uint8Array(32),
   proof: () => [],
+  isPlain: () => true,
   check: () => {},
   farewell: () => [],
   dismissed: () => {},

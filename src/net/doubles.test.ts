@@ -18,6 +18,7 @@ import { Supervisor } from './supervisor.ts';
 const gate: Gatekeeper = {
   fabric: new Uint8Array(32),
   proof: () => [],
+  isPlain: () => true,
   check: () => {},
   farewell: () => [],
   dismissed: () => {},

@@ -68,11 +68,19 @@ test('a clock that the network keeps right decides alone', () => {
 test('a clock before the genesis, or a day behind what the peer has seen, has no vote, synchronised or not', () => {
   const synchronised = (): boolean => true;
   for (const wrong of [lost, { keptMs: now + dayMs + 1 }, { genesisMs: now + 120_001 }]) {
-    assert.equal(clockOf([500], { ...wrong, synchronised }).offsetMs, 500);
-    assert.ok(clockOf([500], wrong).ownIsWrong);
+    const right = now + dayMs - (wrong.now?.() ?? now);
+    assert.equal(clockOf([right], { ...wrong, synchronised }).offsetMs, right);
+    assert.ok(clockOf([right], wrong).ownIsWrong);
   }
   assert.ok(!clockOf([], { keptMs: now + dayMs }).ownIsWrong, 'just within a day');
   assert.ok(!clockOf([], { genesisMs: now + 1000 }).ownIsWrong, 'a founder whose clock is a second ahead');
+});
+
+test('a member whose clock is before the genesis has no vote either', () => {
+  const early = -31 * dayMs;
+  assert.equal(clockOf([early, early, 70_000]).offsetMs, 0);
+  assert.equal(clockOf([early, early, early]).offsetMs, 0);
+  assert.ok(!clockOf([500], lost).timeKnown(), 'two that began anew in 1970 do not know the time');
 });
 
 test('where the own clock is wrong and nobody has told another the time is not known, and never before what is', () => {
@@ -90,9 +98,12 @@ test('fewer liars than honest clocks never move the time beyond these, the own c
       (others, lies, ownIsLost) => {
         const honest = ownIsLost ? others : [0, ...others];
         const liars = lies.slice(0, honest.length - 1);
-        const { offsetMs } = clockOf([...others, ...liars], ownIsLost ? lost : {});
+        const own = ownIsLost ? 5000 : now;
+        const told = [...others, ...liars].map((offsetMs) => offsetMs + now - own);
+        const { offsetMs } = clockOf(told, ownIsLost ? lost : {});
         assert.ok(offsetMs !== undefined);
-        assert.ok(offsetMs >= Math.min(...honest) && offsetMs <= Math.max(...honest));
+        const movedMs = offsetMs - (now - own);
+        assert.ok(movedMs >= Math.min(...honest) && movedMs <= Math.max(...honest));
       },
     ),
     { seed: seedOf(t) },

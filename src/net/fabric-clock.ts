@@ -3,7 +3,7 @@
  * Relies on offsets that sessions estimate and on what its owner knows of the own clock; reads no clock itself.
  */
 
-/** The own clock may be this far behind the genesis: founders' clocks are not exact either. */
+/** A right clock may be this far behind the genesis: founders' clocks are not exact either. */
 const genesisSlackMs = 120_000;
 /** A clock further than this behind what this peer has seen itself has lost its battery. */
 const lostMs = 86_400_000;
@@ -39,8 +39,9 @@ export class FabricClock {
 
   /** The fabric's time less the own clock, milliseconds; undefined where the own clock is wrong and nobody told another. */
   get offsetMs(): number | undefined {
-    const { synchronised, offsets, isPair } = this.#options;
-    const others = offsets();
+    const { now, genesisMs, synchronised, offsets, isPair } = this.#options;
+    // Nobody was a member before there was the fabric: a clock that says so is wrong, and has no vote.
+    const others = offsets().filter((offsetMs) => now() + offsetMs >= genesisMs - genesisSlackMs);
     if (this.ownIsWrong) return middle(others);
     if (synchronised()) return 0;
     return others.length === 1 && isPair() ? later(others[0]!) : middle([0, ...others]);

@@ -8,6 +8,7 @@ import { AlthingError, isDiskFailure, isErrorCode, toAlthingError } from '../cor
 import type { PeerId } from '../core/ids.ts';
 import type { Pass } from '../fabric/pass.ts';
 import { maxPermitBytes, maxTicketProof } from '../fabric/ticket.ts';
+import type { DoorLimit } from './door-limit.ts';
 import type { FrameChannel } from './frame-channel.ts';
 import { type Frame, frameType } from './frames.ts';
 
@@ -51,11 +52,21 @@ export interface PassDesk {
   receive(presentation: Presentation): Promise<Visitor>;
 }
 
+/** What the door may rely on beside the fabric. */
+export interface DoorOptions {
+  /** Who looks at guest passes; without it none are taken. */
+  readonly desk?: PassDesk;
+  /** Bounds how often strangers are looked at; without it they are not bounded. */
+  readonly limit?: DoorLimit;
+}
+
 /** What the fabric answers to the door. */
 export interface Gatekeeper {
   readonly fabric: Uint8Array;
   /** Raw records that prove this peer's own membership. */
   proof(): readonly Uint8Array[];
+  /** Whether `check` takes no thinking: a member by what is known here, or a stranger that shows nothing. */
+  isPlain(peer: PeerId, proof: readonly Uint8Array[]): boolean;
   /** Throws `not-a-member`, `proof-invalid` where the peer does not belong by what is known and these records. */
   check(peer: PeerId, proof: readonly Uint8Array[]): void;
   /** Raw records that show that a peer is out for good, for it to see; none where that is not so. */
@@ -141,20 +152,22 @@ export const present = async (
 
 /**
  * The acceptor's part. Resolves with who came, when a session may begin or a ticket was redeemed; throws, with the
- * channel closed, for everybody else. Without a `desk` no guest passes are taken.
+ * channel closed, for everybody else.
  */
 export const answerDoor = async (
   frames: FrameChannel,
   gate: Gatekeeper,
-  desk?: PassDesk,
+  { desk, limit }: DoorOptions = {},
 ): Promise<DoorOutcome> => {
+  const { remote, remoteAddress } = frames.channel;
   try {
     const frame = await nextFrame(frames, handshakeTimeoutMs);
     if (frame[0] === frameType.redeem) {
       const [, versions, fabric, invite, proof, shown] = parse(redeemSchema, frame, frames);
       agreeVersion(versions, frames);
       checkFabric(fabric, gate);
-      const records = await gate.admit({ invite, joiner: frames.channel.remote, proof, records: shown });
+      limit?.take(remoteAddress);
+      const records = await gate.admit({ invite, joiner: remote, proof, records: shown });
       frames.send([frameType.admitted, records]);
       frames.close();
       return { kind: 'joined' };
@@ -163,7 +176,8 @@ export const answerDoor = async (
       const [, versions, fabric, pass, records, proof] = parse(presentSchema, frame, frames);
       const version = agreeVersion(versions, frames);
       checkFabric(fabric, gate);
-      const visitor = await desk.receive({ pass, records, presenter: frames.channel.remote, proof });
+      limit?.take(remoteAddress);
+      const visitor = await desk.receive({ pass, records, presenter: remote, proof });
       // The key that TLS proved says who serves the Things: a guest needs no other proof of this peer.
       frames.send([frameType.welcome, version, [], features]);
       frames.trust();
@@ -172,7 +186,8 @@ export const answerDoor = async (
     const [, versions, fabric, proof] = parse(helloSchema, frame, frames);
     const version = agreeVersion(versions, frames);
     checkFabric(fabric, gate);
-    gate.check(frames.channel.remote, proof);
+    if (!gate.isPlain(remote, proof)) limit?.take(remoteAddress);
+    gate.check(remote, proof);
     frames.send([frameType.welcome, version, gate.proof(), features]);
     frames.trust();
     return { kind: 'member' };
@@ -181,7 +196,7 @@ export const answerDoor = async (
     // Our own faults are nobody else's business.
     const isOurs = refusal.code === 'internal' || isDiskFailure(refusal);
     const said = isOurs ? 'The peer could not answer.' : refusal.message;
-    const shown = refusal.code === 'revoked' ? gate.farewell(frames.channel.remote) : [];
+    const shown = refusal.code === 'revoked' ? gate.farewell(remote) : [];
     frames.send([frameType.refusal, refusal.code, said, ...(shown.length > 0 ? [shown] : [])]);
     frames.close(refusal);
     throw refusal;

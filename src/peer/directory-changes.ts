@@ -9,11 +9,22 @@ import type { Directory } from './directory.ts';
 import type { DirectoryChange } from './peer-api.ts';
 
 const maxListeners = 512;
+/** Things told of before others get their turn: about a millisecond. */
+const tellBatch = 16;
 
 /** The changes of the directory, for as long as a peer runs. */
 export class DirectoryChanges {
   readonly #listeners = new Set<(change: DirectoryChange) => void>();
   #known: Set<string> | undefined;
+  /** Things that something may have changed about, and where to look; told of in later turns. */
+  readonly #untold = new Map<string, Directory>();
+  #isTelling = false;
+  readonly #yieldTurn: () => Promise<void>;
+
+  /** @param yieldTurn lets other work go on between pieces of a long one */
+  constructor(yieldTurn: () => Promise<void>) {
+    this.#yieldTurn = yieldTurn;
+  }
 
   /** Calls back on every change until the returned function is called. Throws `too-many` past 512 listeners. */
   listen(listener: (change: DirectoryChange) => void, directory: Directory): () => void {
@@ -23,7 +34,9 @@ export class DirectoryChanges {
     this.#listeners.add(listener);
     return () => {
       this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) this.#known = undefined;
+      if (this.#listeners.size > 0) return;
+      this.#known = undefined;
+      this.#untold.clear();
     };
   }
 
@@ -36,14 +49,32 @@ export class DirectoryChanges {
     this.tellThings([...ids], directory);
   }
 
-  /** Something may have changed about the Things with these ids. */
+  /** Something may have changed about the Things with these ids: a few are told of at once, the others in later turns. */
   tellThings(ids: readonly string[], directory: Directory): void {
-    const known = this.#known;
-    if (!known) return;
-    for (const key of ids) {
-      const change = this.#changeOf(key, directory.byId(key), known);
-      if (change) for (const listener of this.#listeners) listener(change);
+    if (!this.#known) return;
+    for (const id of ids) this.#untold.set(id, directory);
+    if (!this.#isTelling) void this.#tellAll();
+  }
+
+  async #tellAll(): Promise<void> {
+    this.#isTelling = true;
+    let told = 0;
+    try {
+      for (const [id, directory] of this.#untold) {
+        if (told > 0 && told % tellBatch === 0) await this.#yieldTurn();
+        // The last listener may have gone meanwhile.
+        if (!this.#untold.delete(id)) continue;
+        this.#tellOne(id, directory);
+        told += 1;
+      }
+    } finally {
+      this.#isTelling = false;
     }
+  }
+
+  #tellOne(id: string, directory: Directory): void {
+    const change = this.#known && this.#changeOf(id, directory.byId(id), this.#known);
+    if (change) for (const listener of this.#listeners) listener(change);
   }
 
   #changeOf(id: string, td: ThingDescription | undefined, known: Set<string>): DirectoryChange | undefined {

@@ -10,6 +10,7 @@ import { hashId, type PeerId, peerIdOf } from '../core/ids.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import type { Endpoint } from '../net/channel.ts';
 import type { Sighting } from '../net/discovery-api.ts';
+import { DoorLimit } from '../net/door-limit.ts';
 import type { FabricClock } from '../net/fabric-clock.ts';
 import { answerDoor, greet } from '../net/handshake.ts';
 import type { NetworkInterface } from '../net/interfaces.ts';
@@ -35,6 +36,7 @@ import { DeviceRules } from './rules/device-rules.ts';
 import { createDevice, type Device } from './sharing/device.ts';
 import { SeenThings } from './sharing/seen-things.ts';
 import { ShownMembership } from './sharing/shown-membership.ts';
+import { TdReader } from './td-reader.ts';
 
 /** Lets everything else that waits go first. */
 export const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -44,8 +46,6 @@ const tickMs = 1000;
 const dismissalNote = 'dismissal';
 /** Records on which it depends what guests and rules may see. */
 const permitting: ReadonlySet<string> = new Set(['thing', 'peer', 'rule', 'scene', 'label']);
-/** TDs read before others get their turn: about a millisecond. */
-const warmBatch = 32;
 
 /** One fabric, running. */
 export class FabricRun {
@@ -72,6 +72,9 @@ export class FabricRun {
   readonly #lastSeen = new Map<PeerId, number>();
   #ticker: NodeJS.Timeout | undefined;
   readonly #card: OwnCard;
+  readonly #tds: TdReader;
+  /** What others ask for is looked up one after the other, each in a turn of its own. */
+  #nextTurn: Promise<void> = Promise.resolve();
   #isOut = false;
   #closed = false;
 
@@ -132,6 +135,7 @@ export class FabricRun {
       others: () => [this.#seen, ...options.others()],
       holdsRecords: () => !this.isGuest,
     });
+    this.#tds = new TdReader(this.directory, yieldTurn);
     const scopeTime = () => ({ ms: this.time.timeMs(), known: this.time.timeKnown() });
     const parts = {
       replica: this.replica,
@@ -161,11 +165,12 @@ export class FabricRun {
       published: (peer) => this.directory.card(peer)?.addresses ?? [],
     });
     this.#reconciler = openReconciler(this.replica, { crypto, logger });
+    const limit = new DoorLimit(() => performance.now());
     this.supervisor = new Supervisor({
       self: this.#self,
       dial: options.dial,
       greet: (frames) => greet(frames, this.membership),
-      answer: (frames) => answerDoor(frames, this.membership, this.#device.desk),
+      answer: (frames) => answerDoor(frames, this.membership, { desk: this.#device.desk, limit }),
       belongs: (peer) => this.membership.belongs(peer),
       host: {
         serverFor: (visitor) => this.#device.server.serverFor(visitor),
@@ -197,7 +202,7 @@ export class FabricRun {
     this.supervisor.bootstrap(this.departure ? [] : this.#options.bootstrap);
     this.#checkDeparture();
     this.#ticker = setInterval(() => this.#reconciler.tick(), tickMs);
-    void this.#warmUp();
+    void this.#tds.read(this.replica.each('thing'));
     const here = await caughtUp;
     await this.publishCard();
     this.#confirm();
@@ -251,6 +256,11 @@ export class FabricRun {
     return this.isGuest ? [...this.membership.members(), ...this.#seen.peers()] : this.membership.members();
   }
 
+  /** Resolves when all Things of the records that are here have been read. */
+  thingsRead(): Promise<void> {
+    return this.#tds.read([]);
+  }
+
   /** Things of this device have come, changed or gone. */
   exposedChanged(): void {
     this.#device.gate.recheckSoon();
@@ -295,6 +305,7 @@ export class FabricRun {
     if (this.#ticker) await this.#keepMembership();
     clearInterval(this.#ticker);
     this.#reconciler.close();
+    this.#tds.close();
     this.#device.gate.close();
     this.#seen.close();
     this.supervisor.close();
@@ -413,17 +424,6 @@ export class FabricRun {
     }
   }
 
-  /** Reads all TDs before anybody asks for them, a few at a time: whoever lists thousands does not wait for it. */
-  async #warmUp(): Promise<void> {
-    let read = 0;
-    for (const record of this.replica.each('thing')) {
-      if (this.#closed) return;
-      this.directory.parse(record);
-      read += 1;
-      if (read % warmBatch === 0) await yieldTurn();
-    }
-  }
-
   /** Keeps what a lost database would cost, where it has changed. */
   async #keepMembership(): Promise<void> {
     const { kept, logger } = this.#options;
@@ -445,6 +445,10 @@ export class FabricRun {
   async #sync(session: Session, message: SyncMessage): Promise<void> {
     // Above the size of a mesh the other side may take this peer for a neighbour that does not know it yet.
     const link = this.#link(session);
+    if (message.kind.startsWith('want')) {
+      this.#nextTurn = this.#nextTurn.then(yieldTurn);
+      await this.#nextTurn;
+    }
     if (link) await this.#reconciler.handle(link, message);
   }
 
@@ -452,6 +456,7 @@ export class FabricRun {
     if (this.#closed) return;
     this.#reconciler.replicaChanged(change);
     this.rules.recordsChanged(change);
+    void this.#tds.read(change.records);
     if (change.membership) {
       this.#device.gate.recheck();
       this.#want();

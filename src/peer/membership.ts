@@ -154,6 +154,11 @@ export class Membership implements Gatekeeper {
     return true;
   }
 
+  isPlain(peer: PeerId, proof: readonly Uint8Array[]): boolean {
+    const { members, gone } = this.#replica.authority;
+    return members.has(peer) || (proof.length === 0 && !gone.has(peer));
+  }
+
   check(peer: PeerId, proof: readonly Uint8Array[]): void {
     const { authority } = this.#replica;
     if (authority.members.has(peer)) return;

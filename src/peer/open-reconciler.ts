@@ -10,7 +10,8 @@ import type { Replica } from '../replica/replica.ts';
 /** Keeps a replica equal to those of the links that it is given. */
 export const openReconciler = (replica: Replica, parts: { crypto: Crypto; logger: Logger }): Reconciler =>
   new Reconciler(replica, {
-    now: Date.now,
+    now: () => performance.now(),
+    wallNow: Date.now,
     schedule: (delayMs, callback) => {
       const timer = setTimeout(callback, delayMs);
       return () => clearTimeout(timer);

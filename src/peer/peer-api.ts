@@ -58,6 +58,8 @@ export interface PeerApi extends ThingConnector {
   /** TDs of the whole fabric from the local replica, `althing:` forms only. Works offline. */
   thingDescriptions(filter?: ThingFilter): ThingDescription[];
   things(filter?: ThingFilter): ThingInfo[];
+  /** Resolves when the Things that are known have been read from their records: listing thousands is quick then. */
+  thingsRead(): Promise<void>;
   /** A Thing by id, unique title or local name, or `peer/name`. Throws `thing-unknown`, `name-ambiguous`. */
   resolveThing(name: string): ThingDescription;
   /** The last known values of a Thing, by id, online or not. Throws `thing-unknown`, `value-unknown`. */

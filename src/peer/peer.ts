@@ -22,11 +22,12 @@ import { silentLogger } from '../core/logger.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import { decodeTicket } from '../fabric/ticket.ts';
 import type { Discovery } from '../net/discovery-api.ts';
-import { InterfaceWatch } from '../net/interfaces.ts';
+import type { InterfaceWatch } from '../net/interfaces.ts';
 import { createTlsContext, dialTls, parseEndpoint, type TlsListener } from '../net/tls-channel.ts';
 import { openHoldings } from '../replica/open-holdings.ts';
 import type { StoredState } from '../replica/record-store.ts';
 import { archiveHome } from '../store/archive-home.ts';
+import { removeUnfinished } from '../store/atomic-file.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
 import { type Config, loadConfig, updateConfig } from '../store/config.ts';
 import { openHome } from '../store/home.ts';
@@ -61,7 +62,6 @@ import { createInvite } from './invite.ts';
 import { type Joined, openTicket, redeemTicket } from './join.ts';
 import { KeptMembership } from './kept-membership.ts';
 import { lastKnown } from './last-known.ts';
-import { startListening } from './listening.ts';
 import { genesisNote, membershipNotes, openFabric, rebuiltNote, storedProof } from './open-fabric.ts';
 import type { DirectoryChange, PeerApi } from './peer-api.ts';
 import { peerList } from './peer-list.ts';
@@ -72,7 +72,7 @@ import { Routing } from './routing.ts';
 import { Rules } from './rules/rules.ts';
 import { Passes } from './sharing/passes.ts';
 import { showWords } from './shown-words.ts';
-import { startDiscovery } from './start-discovery.ts';
+import { startNetwork } from './start-network.ts';
 import { thingList } from './thing-list.ts';
 import { Tokens } from './tokens.ts';
 import { version } from './version.ts';
@@ -102,6 +102,8 @@ export const createPeer = async (options: PeerOptions): Promise<Peer> => {
       loadOrCreateIdentity(home, nodeCrypto),
       loadConfig(home.config),
       store.load(),
+      // The store's lock says that nobody else writes here.
+      removeUnfinished(home.dir),
     ]);
     const name = checkPeerName(options.name ?? config.name ?? hostname().slice(0, maxPeerNameLength));
     if (options.name !== undefined && options.name !== config.name) await updateConfig(home.config, { name });
@@ -132,7 +134,7 @@ export class Peer implements PeerApi {
   readonly governance: Governance;
   readonly rules: Rules;
   readonly #feed = new ActivityFeed();
-  readonly #directoryChanges = new DirectoryChanges();
+  readonly #directoryChanges = new DirectoryChanges(yieldTurn);
   #name: string;
   #run!: FabricRun;
   #listener: TlsListener | undefined;
@@ -212,30 +214,25 @@ export class Peer implements PeerApi {
     const fabricName = options.fabricName ?? this.#name;
     const fabric = await openFabric({ home, notes, kept, signer: this.#signer, name: fabricName });
     if (!options.offline) {
-      this.#listener = await startListening({
-        asked: options.listen,
+      const network = await startNetwork({
+        options,
         config,
         configPath: home.config,
         identity: this.#tlsIdentity,
         onChannel: (channel, accepted) => void this.#run.supervisor.accept(channel, accepted),
+        interfacesChanged: (current, added) => {
+          this.#run?.interfacesChanged(current, added);
+          this.passes.held.interfacesChanged(current, added);
+        },
+        sighted: (sighting) => {
+          this.#run?.sighted(sighting);
+          this.passes.held.sighted(sighting);
+        },
         logger,
       });
-      this.#interfaces = new InterfaceWatch({ logger });
-      this.#interfaces.subscribe(({ added }) => {
-        const current = this.#interfaces?.current ?? [];
-        this.#run?.interfacesChanged(current, added.length > 0);
-        this.passes.held.interfacesChanged(current, added.length > 0);
-      });
-      if (options.mdns ?? config.mdns ?? true)
-        this.#discovery = await startDiscovery({
-          listen: this.#listener.endpoint,
-          interfaces: this.#interfaces,
-          sighted: (sighting) => {
-            this.#run?.sighted(sighting);
-            this.passes.held.sighted(sighting);
-          },
-          logger,
-        });
+      this.#listener = network.listener;
+      this.#interfaces = network.interfaces;
+      this.#discovery = network.discovery;
     }
     const how = { crypto: nodeCrypto, yieldTurn };
     const records = await openHoldings(stored.records, fabric, how);
@@ -333,6 +330,10 @@ export class Peer implements PeerApi {
     const isOnline = (thing: ListedThing): boolean | null =>
       thing.peer === this.id ? this.#exposed.has(thing.td.id) : this.passes.isOnline(thing);
     return thingList(this.#run.directory, isOnline, filter);
+  }
+
+  thingsRead(): Promise<void> {
+    return this.#run.thingsRead();
   }
 
   lastKnown(thing: string): ShadowInfo {

@@ -27,7 +27,8 @@ export class AuthorLog {
   readonly #slots = new Map<string, SignedRecord>();
   readonly #byHash = new Map<string, SignedRecord>();
   #sizeBytes = 0;
-  #hashes: DigestSet | undefined;
+  /** Kept up from the first record on: thousands at once would take long. */
+  #hashes: DigestSet | undefined = new DigestSet();
   #digest: Uint8Array | undefined;
 
   constructor(stream: RecordStream, author: Uint8Array) {

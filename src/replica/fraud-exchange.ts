@@ -17,11 +17,13 @@ import {
 const pauseMs = 10_000;
 /** Proofs asked of one session at once. */
 const maxAsked = 4;
+/** Claims of one session that are remembered. */
+const maxClaims = maxFraudEntries;
 
 interface Side {
   /** Proofs that the other side says it holds. */
   readonly claims: Map<string, FraudEntry>;
-  /** When it was sent which. */
+  /** When it was sent which; no longer ago than the pause. */
   readonly served: Map<string, number>;
 }
 
@@ -69,7 +71,9 @@ export class FraudExchange {
     if (!side) return;
     for (const entry of entries) {
       const key = keyOfEntry(entry);
-      if (side.claims.size < maxFraudEntries || side.claims.has(key)) side.claims.set(key, entry);
+      if (side.claims.size >= maxClaims && !side.claims.has(key)) this.#makeRoom(side);
+      // What finds no room is told again with the next summary: sides that lack a proof differ.
+      if (side.claims.size < maxClaims || side.claims.has(key)) side.claims.set(key, entry);
     }
     this.#ask(link, side);
   }
@@ -92,7 +96,9 @@ export class FraudExchange {
     const served = this.#sides.get(link)?.served;
     const proof = this.#replica.frauds().find((one) => keyOfEntry(one) === key);
     const now = this.#now();
-    if (!proof || !served || (served.get(key) ?? 0) > now - pauseMs) return;
+    if (!proof || !served) return;
+    for (const [sent, at] of served) if (at <= now - pauseMs) served.delete(sent);
+    if (served.has(key)) return;
     served.set(key, now);
     link.send({ kind: 'fraud', records: [proof.records[0].raw, proof.records[1].raw] });
   }
@@ -103,6 +109,11 @@ export class FraudExchange {
     if (!outstanding) return;
     outstanding.isOpen = false;
     await this.#replica.receiveProof(records);
+  }
+
+  /** Forgets claims that are no news any more. */
+  #makeRoom({ claims }: Side): void {
+    for (const [key, entry] of claims) if (!this.#replica.needsProof(entry)) claims.delete(key);
   }
 
   #askedOf(link: SyncLink): { isOpen: boolean }[] {

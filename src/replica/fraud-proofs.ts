@@ -26,9 +26,10 @@ export interface FraudEntry extends Position {
 }
 
 const notePrefix = 'fraud/';
-/** Nobody's records fill the store with proofs: there were this many, and more are not told of. */
-const maxProofs = 512;
-/** Of one author's control records. Both records of each count where the author ever was an admin. */
+/**
+ * Of one author's control records, the lowest. Both records of each count where the author ever was an admin. There is no
+ * bound for all authors together: which proofs are kept would depend on which came first.
+ */
 const maxControlProofs = 64;
 
 /** Names a proof: of data any one is as good as another. */
@@ -53,10 +54,10 @@ export const openProof = (raw: readonly Uint8Array[], fabric: Uint8Array, crypto
 /** All proofs that a replica holds. */
 export class FraudProofs {
   readonly #proofs = new Map<string, FraudProof>();
-  /** How many there are of each author's control records. */
-  readonly #counts = new Map<PeerId, number>();
+  /** Those about each author's control records, the lowest position first. */
+  readonly #control = new Map<PeerId, FraudProof[]>();
   readonly #cuts = new Map<PeerId, Position | null>();
-  /** Notes that prove nothing in this fabric: another one's, from before this peer joined. */
+  /** Notes to be forgotten: of proofs that gave way to lower ones, or of another fabric, from before this peer joined. */
   #stale: string[] = [];
 
   /** @param notes the home's notes as the store gave them */
@@ -97,33 +98,37 @@ export class FraudProofs {
 
   /** The control record of this hash in a proof. */
   named(author: PeerId, hash: string): SignedRecord | undefined {
-    if (!this.#counts.has(author)) return undefined;
-    return this.control().find((record) => record.hash === hash && record.authorId === author);
+    const records = this.#control.get(author)?.flatMap((proof) => proof.records);
+    return records?.find((record) => record.hash === hash);
   }
 
   list(): Iterable<FraudProof> {
     return this.#proofs.values();
   }
 
-  /** Whether a proof at this position would change anything: the first of data, one more or a lower one of control. */
+  /** Whether a proof at this position would be kept: the first of data, one of the lowest of control. */
   isNews(stream: RecordStream, author: PeerId, position: Position): boolean {
-    if (this.find(stream, author, position) || this.#proofs.size >= maxProofs) return false;
-    if (stream === 'data') return true;
-    const cut = this.#cuts.get(author);
-    return (this.#counts.get(author) ?? 0) < maxControlProofs || !cut || comparePositions(position, cut) < 0;
+    if (this.find(stream, author, position)) return false;
+    const highest = stream === 'data' ? undefined : this.#control.get(author)?.[maxControlProofs - 1];
+    return highest === undefined || comparePositions(position, highest) < 0;
   }
 
-  /** Takes in a proof that is news. */
+  /** Takes in a proof that is news; beyond the most of one author its highest gives way. */
   add(proof: FraudProof): void {
-    const { stream, authorId, epoch, seq } = proof;
+    const { stream, authorId } = proof;
     this.#proofs.set(proofKey(stream, authorId, proof), proof);
-    const cut = this.#cuts.get(authorId);
     if (stream === 'data') {
-      this.#cuts.set(authorId, cut ?? null);
+      this.#cuts.set(authorId, this.#cuts.get(authorId) ?? null);
       return;
     }
-    this.#counts.set(authorId, (this.#counts.get(authorId) ?? 0) + 1);
-    if (!cut || comparePositions(proof, cut) < 0) this.#cuts.set(authorId, { epoch, seq });
+    const sorted = [...(this.#control.get(authorId) ?? []), proof].sort(comparePositions);
+    for (const higher of sorted.splice(maxControlProofs)) {
+      this.#proofs.delete(proofKey(stream, authorId, higher));
+      this.#stale.push(this.note(higher)[0]);
+    }
+    const { epoch, seq } = sorted[0]!;
+    this.#control.set(authorId, sorted);
+    this.#cuts.set(authorId, { epoch, seq });
   }
 
   /** The notes that keep all proofs. */
@@ -137,7 +142,7 @@ export class FraudProofs {
     return [notePrefix + proofKey(stream, authorId, proof), encode(records.map(({ raw }) => raw))];
   }
 
-  /** Changes that make the store forget the notes that prove nothing; empty once `forgot` was called. */
+  /** Changes that make the store forget the notes that are not needed; empty once `forgot` was called. */
   get staleNotes(): NonNullable<StateBatch['local']> {
     return this.#stale.map((key) => [key, null] as const);
   }

@@ -198,3 +198,123 @@ test('a session that claims to hold a proof and never gives it keeps nobody else
   await lab.settle();
   assert.equal(b.replica.frauds().length, 1);
 });
+
+/** Member 3 signs two for each of so many positions, `from` on; the lower ones first. */
+const forks = (lab: ReplicaLab, count: number, from = 1): [SignedRecord, SignedRecord][] =>
+  Array.from({ length: count }, (_, at) => [
+    statement(lab, from + at, 'p', null),
+    statement(lab, from + at, 'q', null),
+  ]);
+
+test('of many proofs about one author the lowest are kept, the same whatever came first, restarts included', async (t) => {
+  const lab = await ReplicaLab.of(4, seedOf(t));
+  const [a, b] = lab.peers as [LabPeer, LabPeer];
+  lab.connectAll();
+  await lab.settle();
+  lab.cut();
+  const proofs = forks(lab, 70);
+  for (const [p, q] of proofs) await a.replica.receiveProof([p.raw, q.raw]);
+  for (const [p, q] of proofs.toReversed()) await b.replica.receiveProof([p.raw, q.raw]);
+  for (const peer of [a, b]) {
+    await peer.restart();
+    const seqs = peer.replica.frauds().map(({ seq }) => seq);
+    assert.deepEqual(
+      seqs.toSorted((x, y) => x - y),
+      Array.from({ length: 64 }, (_, at) => at + 1),
+    );
+    assert.equal([...peer.disk.local.keys()].filter((key) => key.startsWith('fraud/')).length, 64);
+  }
+});
+
+test('however many proofs there are about others, one about an author of data is believed', async (t) => {
+  const lab = await ReplicaLab.of(11, seedOf(t));
+  const [a] = lab.peers as [LabPeer];
+  for (let number = 1; number < 10; number++)
+    for (let seq = 1; seq <= 60; seq++) {
+      const [p, q] = ['p', 'q'].map((type) =>
+        signedBy(lab, number, { collection: 'member', seq, value: { type, prev: null } }),
+      );
+      await a.replica.receiveProof([p!.raw, q!.raw]);
+    }
+  const [left, right] = ['left', 'right'].map((value) => signedBy(lab, 10, { value }));
+  assert.equal(await a.replica.receiveProof([left!.raw, right!.raw]), true);
+  assert.equal(await give(a, [left!]), 'unauthorised');
+});
+
+test('of an admin every position is proven at which a range contradicts what is held', async (t) => {
+  const lab = await connectedLab(4, seedOf(t));
+  const [admin, a, b, c] = lab.peers as [LabPeer, LabPeer, LabPeer, LabPeer];
+  lab.cut();
+  const epoch = 2 ** 50;
+  const at = (seq: number, type: string, prev: string | null) =>
+    signedBy(lab, 0, { collection: 'member', epoch, seq, value: { type, prev: prev && fromHex(prev) } });
+  const branch = (type: string): SignedRecord[] => {
+    const first = at(1, type, null);
+    return [first, at(2, type, first.hash)];
+  };
+  for (const [peer, records] of [
+    [a, branch('p')],
+    [b, branch('q')],
+  ] as const) {
+    const log = peer.replica.position('control', admin.id);
+    await peer.replica.receive({
+      stream: 'control',
+      author: admin.signer.publicKey,
+      from: log,
+      to: { epoch, seq: 2 },
+      records: records.map(({ raw }) => raw),
+    });
+  }
+  lab.connect(a, b);
+  lab.connect(b, c);
+  await lab.settle();
+  for (const peer of [a, b, c])
+    assert.deepEqual(
+      peer.replica
+        .frauds()
+        .map(({ seq }) => seq)
+        .sort(),
+      [1, 2],
+    );
+});
+
+test('what a session claims beyond what is kept of its claims is asked for once there is room', async (t) => {
+  const lab = await ReplicaLab.of(14, seedOf(t));
+  const [a, b] = lab.peers as [LabPeer, LabPeer];
+  lab.connectAll();
+  await lab.settle();
+  lab.cut();
+  for (let number = 2; number < 12; number++)
+    for (let seq = 1; seq <= 60; seq++) {
+      const [p, q] = ['p', 'q'].map((type) =>
+        signedBy(lab, number, { collection: 'member', seq, value: { type, prev: null } }),
+      );
+      await a.replica.receiveProof([p!.raw, q!.raw]);
+    }
+  assert.equal(a.replica.frauds().length, 600);
+  lab.connect(a, b);
+  for (let minute = 0; minute < 4; minute++) await lab.settle();
+  assert.equal(b.replica.frauds().length, 600);
+  assert.deepEqual(lab.failures, []);
+});
+
+test('a proof is given to whoever asks as soon as the peer runs, and not twice in 10 s', async (t) => {
+  const lab = await ReplicaLab.of(4, seedOf(t));
+  const [a] = lab.peers as [LabPeer];
+  const [p, q] = forks(lab, 1)[0]!;
+  await a.replica.receiveProof([p.raw, q.raw]);
+  const sent: string[] = [];
+  const link = {
+    peer: lab.peers[1]!.id,
+    send: ({ kind }: SyncMessage) => void sent.push(kind),
+    fail: () => {},
+  };
+  a.reconciler.add(link);
+  const want = { kind: 'want-fraud', stream: 'control', author: p.author, epoch: 1, seq: 1 } as const;
+  await a.reconciler.handle(link, want);
+  await a.reconciler.handle(link, want);
+  assert.deepEqual(
+    sent.filter((kind) => kind === 'fraud'),
+    ['fraud'],
+  );
+});

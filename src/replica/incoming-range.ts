@@ -39,8 +39,8 @@ export type ReceiveOutcome =
 
 /** Stamps further ahead of the fabric's time than this are not believed. */
 export const maxAheadMs = 120_000;
-/** Signatures checked before others get their turn: about 5 ms. */
-const verifyBatch = 32;
+/** Signatures checked before others get their turn: a few milliseconds. */
+const verifyBatch = 16;
 
 /** What verifying needs. */
 export interface Verifier {
@@ -62,7 +62,8 @@ export const verifyRange = async (range: IncomingRange, verifier: Verifier): Pro
   const records: SignedRecord[] = [];
   let last: Position = range.from;
   for (const [at, raw] of range.records.entries()) {
-    if (at % verifyBatch === verifyBatch - 1) await verifier.yieldTurn();
+    // The first, too, waits: the turn in which a range came has done its part.
+    if (at % verifyBatch === 0) await verifier.yieldTurn();
     const record =
       verifier.held(toHex(verifier.crypto.sha256(raw))) ?? openRecord(raw, verifier.fabric, verifier.crypto);
     if (record.authorId !== author || record.stream !== range.stream)
@@ -99,6 +100,8 @@ export interface Sieve {
   readonly fabricTimeMs: number;
   /** Whether the author's record at this position is void. */
   readonly voids: (position: Position) => boolean;
+  /** Whether a proof that the author signed two records for this position would be kept. */
+  readonly isNews: (position: Position) => boolean;
   /** A control record that no log holds, by its hash: one of two for one position. */
   readonly named: (hash: string) => SignedRecord | undefined;
 }
@@ -110,7 +113,7 @@ export interface Sifted {
   readonly stoppedBy: 'gap' | 'ahead' | 'over-quota' | 'void' | undefined;
   /** The first record that was not added. */
   readonly stoppedAt: SignedRecord | undefined;
-  /** Shows that the author signed two records for one position. */
+  /** Shows that the author signed two records for one position, the first of which there was no proof. */
   readonly fraud: FraudProof | undefined;
 }
 
@@ -129,7 +132,7 @@ export const sift = (opened: readonly SignedRecord[], log: AuthorLog, sieve: Sie
     if (sieve.voids(record)) return stop('void');
     const isKnownGround = comparePositions(record, log.position) <= 0;
     const held = isKnownGround ? log.at(record) : undefined;
-    if (held && held.hash !== record.hash) fraud ??= proofOf(held, record);
+    if (held && held.hash !== record.hash && !fraud && sieve.isNews(record)) fraud = proofOf(held, record);
     if (held || !isWithin(isKnownGround, sieve.reach)) continue;
     if (record.stream === 'control') {
       // Not the last one only: a peer restored from a backup goes on from what it still has.

@@ -30,7 +30,10 @@ import { differingGroups, groupOf, ReplicaSummary, type VectorSummary } from './
 import { type Withheld, WithheldRecords } from './withheld.ts';
 
 export interface ReconcilerOptions {
+  /** Milliseconds since any moment, never set: a wall clock that is put back would keep everybody waiting. */
   readonly now: () => number;
+  /** Wall clock, milliseconds since 1970: tells people when something was noticed. */
+  readonly wallNow: () => number;
   /** Calls back once after `delayMs`, unless the returned function was called before. */
   readonly schedule: (delayMs: number, callback: () => void) => () => void;
   readonly random: () => number;
@@ -483,7 +486,7 @@ export class Reconciler {
       author: authorId,
       stream,
       position: { epoch, seq },
-      sinceMs: this.#options.now(),
+      sinceMs: this.#options.wallNow(),
     });
   }
 }

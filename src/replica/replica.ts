@@ -246,8 +246,8 @@ export class Replica {
   /**
    * Writes records of this peer. `draft` is called when its turn comes, with the state as it is then, and may throw.
    * Resolves once they are durable. Throws the store's codes, `value-too-large`, `too-many` beyond this peer's quota,
-   * `not-a-member` after it was put out of the fabric, `forbidden` where its word cannot count any more, since a copy
-   * of it ran.
+   * `not-a-member` after it was put out of the fabric, `forbidden` where its word cannot count: a copy of it ran, or
+   * another admin's cannot be overridden.
    */
   write(draft: () => readonly Draft[]): Promise<SignedRecord[]> {
     return this.#inTurn(async () => {
@@ -326,6 +326,7 @@ export class Replica {
       ...{ stream, signer, crypto, clock, fabric: this.fabric.id },
       placeOf: (at) => this.#own.after(stream, at),
       prev: log.last?.hash ?? null,
+      lastWords: this.authority.lastWords,
       allowance: this.#allowance(log),
     });
     await store.commit(log.batch(records));
@@ -362,11 +363,12 @@ export class Replica {
         allowance: this.#allowance(log),
         fabricTimeMs: this.#fabricTime(),
         voids: (position) => this.voids(stream, author, position),
+        isNews: (position) => this.#frauds.isNews(stream, author, position),
         named: (hash) => this.#frauds.named(author, hash),
       });
     let found = sifted();
     // What is left of the range depends on what the proof means for its author. Signatures are checked once.
-    while (found.fraud && this.#frauds.isNews(stream, author, found.fraud)) {
+    while (found.fraud) {
       await this.#expose(found.fraud);
       if (!this.takes(stream, author)) return 'unauthorised';
       found = sifted();
@@ -406,11 +408,15 @@ export class Replica {
     return true;
   }
 
-  /** Moves the clock past these records: always past our own, past others' only where they are believable. */
+  /**
+   * Moves the clock past these records where they are believable, and past our own data in any case. Our own word may
+   * stand above somebody's whose clock was far ahead, as `signDrafts` stamps it: that is no time of ours.
+   */
   #see(records: readonly SignedRecord[]): void {
     const latest = this.#fabricTime() + maxAheadMs;
-    for (const { hlc, authorId } of records)
-      if (authorId === this.self || stampMs(hlc) <= latest) this.#options.clock.see(hlc);
+    for (const { hlc, authorId, stream } of records)
+      if ((authorId === this.self && stream === 'data') || stampMs(hlc) <= latest)
+        this.#options.clock.see(hlc);
   }
 
   /** A slot in a long log costs: others get their turn in between, and may see the first of these before the rest. */

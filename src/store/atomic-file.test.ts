@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { writeFileAtomic } from './atomic-file.ts';
+import { removeUnfinished, writeFileAtomic } from './atomic-file.ts';
 
 const tempDir = async (t: TestContext): Promise<string> => {
   const dir = await mkdtemp(join(tmpdir(), 'althing-atomic-'));
@@ -20,6 +20,15 @@ test('writes the content with the mode, replaces it, and leaves nothing else beh
   assert.deepEqual([...(await readFile(path))], [0, 255]);
   assert.equal((await stat(path)).mode & 0o777, 0o640);
   assert.deepEqual(await readdir(dir), ['file']);
+});
+
+test('what killed writers left behind is removed, and nothing else', async (t) => {
+  const dir = await tempDir(t);
+  await writeFileAtomic(join(dir, 'membership'), 'kept');
+  for (const name of ['membership.00aa11bb22cc.tmp', 'notes.tmp', 'config.yaml'])
+    await writeFile(join(dir, name), '');
+  await removeUnfinished(dir);
+  assert.deepEqual((await readdir(dir)).sort(), ['config.yaml', 'membership', 'notes.tmp']);
 });
 
 test('without replace, the first of many writers wins and its file stays', async (t) => {

@@ -3,8 +3,8 @@
  * Relies on POSIX: a rename or link within one directory is atomic, and fsync makes it last.
  */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, link, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { storeError } from './store-error.ts';
 
 /** How `writeFileAtomic` writes. */
@@ -38,6 +38,21 @@ export const writeFileAtomic = async (
   } finally {
     // Gone already after a rename, which `force` accepts; any other failure here must not hide the one above.
     await rm(temporary, { force: true }).catch(() => {});
+  }
+};
+
+const temporaryName = /\.[0-9a-f]{12}\.tmp$/;
+
+/**
+ * Removes what writers that were killed left behind in a directory. Nobody else may write there meanwhile.
+ * Throws `home-read-only`, `disk-failed`.
+ */
+export const removeUnfinished = async (dir: string): Promise<void> => {
+  try {
+    const left = (await readdir(dir)).filter((name) => temporaryName.test(name));
+    await Promise.all(left.map((name) => rm(join(dir, name), { force: true })));
+  } catch (error) {
+    throw storeError(error, dir);
   }
 };
 

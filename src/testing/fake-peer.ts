@@ -308,6 +308,8 @@ export class FakePeer implements PeerApi {
     }));
   }
 
+  async thingsRead(): Promise<void> {}
+
   resolveThing(name: string): ThingDescription {
     const wanted = name.toLowerCase().replace(/^hall\//, '');
     const found = this.descriptions.filter((td) => td.id === name || td.title.toLowerCase() === wanted);

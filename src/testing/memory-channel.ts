@@ -11,6 +11,8 @@ export interface MemoryChannelOptions {
   readonly schedule?: (deliver: () => void) => void;
   /** Bytes under way from which on `send` says false (default 16 KiB, as sockets). */
   readonly highWaterBytes?: number;
+  /** Where the dialler comes from, as the acceptor sees it (default `127.0.0.1:50000`). */
+  readonly diallerAddress?: string;
   /** Largest piece that is delivered at once (default 64 KiB). */
   readonly pieceBytes?: number;
 }
@@ -57,7 +59,7 @@ class End implements MemoryChannel {
   constructor(remote: PeerId, dialled: boolean, options: MemoryChannelOptions) {
     this.remote = remote;
     this.dialled = dialled;
-    this.remoteAddress = dialled ? '127.0.0.1:7421' : '127.0.0.1:50000';
+    this.remoteAddress = dialled ? '127.0.0.1:7421' : (options.diallerAddress ?? '127.0.0.1:50000');
     this.#schedule = options.schedule ?? ((deliver) => void setImmediate(deliver));
     this.#highWaterBytes = options.highWaterBytes ?? 16 * 1024;
     this.#pieceBytes = options.pieceBytes ?? 64 * 1024;

@@ -15,7 +15,7 @@ const launcher = join(root, 'bin', 'althing');
 const loopback = '127.0.0.1:0';
 const keptStderrSize = 256 * 1024;
 const keptLines = 10_000;
-const startTimeoutMs = 20_000;
+const startTimeoutMs = 60_000;
 const commandTimeoutMs = 20_000;
 const endTimeoutMs = 5000;
 

@@ -89,7 +89,8 @@ export class LabPeer {
       logger: silentLogger,
     });
     const reconciler = new Reconciler(this.replica, {
-      now: clock.now,
+      now: this.#lab.monotonic,
+      wallNow: clock.now,
       schedule: clock.schedule,
       random,
       crypto: nodeCrypto,
@@ -149,6 +150,9 @@ export const readCollections = ['peer', 'thing', 'shadow', 'label', 'rule', 'val
 /** A fabric of peers, its network and its time. Peer 0 is the founder. */
 export class ReplicaLab {
   readonly clock = new FakeClock();
+  /** Counts from 0 when the lab begins, as a process's own clock does. */
+  readonly monotonic = (): number => this.clock.now() - this.#began;
+  readonly #began = this.clock.now();
   readonly random: () => number;
   readonly fabric: Fabric = labFabric;
   readonly peers: LabPeer[] = [];

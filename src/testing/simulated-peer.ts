@@ -111,6 +111,7 @@ export class SimulatedPeer implements Station {
     });
     const reconciler = new Reconciler(this.replica, {
       now: time.now,
+      wallNow: this.clock.now,
       schedule: time.schedule,
       random,
       crypto,

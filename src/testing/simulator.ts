@@ -35,6 +35,8 @@ export class Simulator {
   readonly contradictions: string[] = [];
   /** What honest peers wrote, were told that it is durable, and nobody had reason to lose. */
   readonly acknowledged = new Set<SignedRecord>();
+  /** Acknowledged records that their author lost by going back to an older copy: only others can give them back. */
+  readonly #keptByOthers = new Set<SignedRecord>();
   readonly #around: Surroundings;
   readonly #sent = new Map<string, string>();
   #invites = 0;
@@ -64,7 +66,9 @@ export class Simulator {
       },
       // Data of one that is out is dropped by all, itself included: should it come back, it says anew what it has.
       learned: ({ id, replica }) => {
-        if (!replica.authority.gone.has(id)) return;
+        const { gone } = replica.authority;
+        for (const record of this.#keptByOthers) if (!this.#isHeld(record, gone)) this.#forgive(record);
+        if (!gone.has(id)) return;
         for (const record of this.acknowledged)
           if (record.authorId === id && record.stream === 'data') this.acknowledged.delete(record);
       },
@@ -125,9 +129,21 @@ export class Simulator {
     peer.crash();
     peer.disk = disk;
     await peer.start();
-    for (const record of this.acknowledged)
-      if (!this.peers.some((one) => !this.liars.has(one.id) && holds(one, record)))
-        this.acknowledged.delete(record);
+    const { gone } = peer.replica.authority;
+    for (const record of this.acknowledged) {
+      if (record.authorId === peer.id && !holds(peer, record)) this.#keptByOthers.add(record);
+      if (!this.#isHeld(record, gone)) this.#forgive(record);
+    }
+  }
+
+  /** Whether somebody has it who keeps to the rules and has not been put out: those who were are no longer asked. */
+  #isHeld(record: SignedRecord, gone: ReadonlyMap<string, unknown>): boolean {
+    return this.peers.some((one) => !this.liars.has(one.id) && !gone.has(one.id) && holds(one, record));
+  }
+
+  #forgive(record: SignedRecord): void {
+    this.acknowledged.delete(record);
+    this.#keptByOthers.delete(record);
   }
 
   /** A second device starts on a copy of this one's home. */

@@ -65,7 +65,7 @@ export const testStateStore = (name: string, newHome: (t: TestContext) => Promis
           await last.close();
         },
       ),
-      { numRuns: 15, seed: seedOf(t) },
+      { numRuns: process.env.ALTHING_TEST_LONG ? 50 : 8, seed: seedOf(t) },
     );
   });
 

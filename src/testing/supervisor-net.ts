@@ -36,6 +36,7 @@ export class NetPeer {
     this.gate = {
       fabric: new Uint8Array(32),
       proof: () => [],
+      isPlain: () => true,
       check,
       farewell: () => [],
       dismissed: () => {},

@@ -121,7 +121,7 @@ test(`after ${rounds} kills under load all that was acknowledged is there, and n
         })?.[0];
         return lost === undefined;
       },
-      { timeoutMs: 5000, what: () => `round ${round}: ${lost} to be there again` },
+      { timeoutMs: 60_000, what: () => `round ${round}: ${lost} to be there again` },
     );
     const inviteKeys = new Set(
       held

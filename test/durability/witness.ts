@@ -117,7 +117,7 @@ export class Witness {
   async #dial({ listen }: Watched): Promise<FrameChannel> {
     const { signal } = new AbortController();
     const channel = new FrameChannel(
-      await dialTls(parseEndpoint(listen[0]!), this.#tls, { timeoutMs: 5000, signal }),
+      await dialTls(parseEndpoint(listen[0]!), this.#tls, { timeoutMs: 60_000, signal }),
     );
     channel.trust();
     return channel;

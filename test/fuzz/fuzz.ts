@@ -5,12 +5,12 @@
 import type { TestContext } from 'node:test';
 import { randomFrom, seedOf } from '../../src/testing/seed.ts';
 
-/** How long one fuzzer goes on: ALTHING_FUZZ_SECONDS, else a minute in long runs, 10 s in CI, 2 s. */
+/** How long one fuzzer goes on: ALTHING_FUZZ_SECONDS, else a minute in long runs, 5 s in CI, 2 s. */
 const seconds = (): number => {
   const given = Number(process.env.ALTHING_FUZZ_SECONDS);
   if (given > 0) return given;
   if (process.env.ALTHING_TEST_LONG) return 60;
-  return process.env.CI ? 10 : 2;
+  return process.env.CI ? 5 : 2;
 };
 
 /** Chance in a fuzzer's hands. */

@@ -18,7 +18,7 @@ const lab = new ProcessLab();
 after(() => lab.close());
 
 const long = process.env.ALTHING_TEST_LONG === '1';
-const rounds = long ? 200 : 10;
+const rounds = long ? 200 : 6;
 
 const clientOf = ({ home, ready }: LabPeer): GatewayClient =>
   new GatewayClient(unixTransport({ socketPath: ready.gateway.socket, home }));

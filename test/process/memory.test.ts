@@ -117,6 +117,7 @@ test('reconnects leave nothing behind, on neither side', async (t) => {
   const gate: Gatekeeper = {
     fabric: new Uint8Array(32),
     proof: () => [],
+    isPlain: () => true,
     check: () => {},
     farewell: () => [],
     dismissed: () => {},

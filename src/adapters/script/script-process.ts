@@ -35,7 +35,7 @@ export interface RunLimits {
   readonly memoryLimitBytes: number;
   /** V8's old space, in MiB. */
   readonly heapMib: number;
-  /** Milliseconds without an answer after which a script counts as hung. */
+  /** Milliseconds without an answer after which a script counts as hung; four times that before its first answer. */
   readonly hangTimeoutMs: number;
   /** Requests and notices a second that a script may send; faster ones are read later. */
   readonly messagesPerSecond: number;
@@ -44,6 +44,8 @@ export interface RunLimits {
 }
 
 const heartbeatMs = 1000;
+/** A process that starts on a busy machine is given so many times as long to answer for the first time. */
+const startPatience = 4;
 const pageBytes = 4096;
 /** What V8 writes before it aborts; a stack trace of any length follows. */
 const v8OutOfHeap = /heap limit|out of memory/i;
@@ -76,6 +78,7 @@ export class ScriptRun {
   readonly #limits: RunLimits;
   #heartbeat: NodeJS.Timeout | undefined;
   #unanswered = 0;
+  #hasAnswered = false;
   #why: { reason: ScriptFailureReason; message: string } | undefined;
   #fatal: string | undefined;
   #ranOutOfHeap = false;
@@ -141,8 +144,13 @@ export class ScriptRun {
     else if (notice.topic === 'fatal') this.#fatal = notice.params.message;
     else if (notice.topic === 'flooded')
       this.#kill('flooded', `it had more than ${channelLimits.waitingRequests} requests waiting at once`);
-    else if (notice.topic === 'pong') this.#unanswered = 0;
+    else if (notice.topic === 'pong') this.#answered();
     else host.notice(notice);
+  }
+
+  #answered(): void {
+    this.#unanswered = 0;
+    this.#hasAnswered = true;
   }
 
   #broke(error: AlthingError | undefined): void {
@@ -175,8 +183,9 @@ export class ScriptRun {
     const beatMs = Math.min(heartbeatMs, this.#limits.hangTimeoutMs / 5);
     const allowed = Math.ceil(this.#limits.hangTimeoutMs / beatMs);
     this.#heartbeat = setInterval(() => {
-      if (this.#unanswered++ >= allowed)
-        return this.#kill('hung', `it has not answered for ${this.#limits.hangTimeoutMs} ms`);
+      const patience = this.#hasAnswered ? 1 : startPatience;
+      if (this.#unanswered++ >= allowed * patience)
+        return this.#kill('hung', `it has not answered for ${this.#limits.hangTimeoutMs * patience} ms`);
       const rssBytes = residentBytes(this.pid);
       const { memoryLimitBytes } = this.#limits;
       if (rssBytes > memoryLimitBytes)

@@ -8,7 +8,7 @@ import type { Crypto } from '../../core/crypto.ts';
 import { AlthingError } from '../../core/errors.ts';
 import type { AdminChangeInfo } from '../../core/governance-shapes.ts';
 import { type PeerId, publicKeyOf } from '../../core/ids.ts';
-import { type AdminSet, type AdminSetContent, adminSetId } from '../../fabric/admin-sets.ts';
+import { type AdminSet, type AdminSetContent, adminSetId, needsRecovery } from '../../fabric/admin-sets.ts';
 import { maxAdmins } from '../../fabric/control.ts';
 import type { Draft } from '../../replica/draft.ts';
 import { comparePositions, recordValue, type SignedRecord } from '../../replica/record.ts';
@@ -72,7 +72,7 @@ export const nextSet = (replica: Replica, change: AdminChange): AdminSetContent 
 /**
  * Puts a change of admins to the vote: proposes the next set, or is for an open one of the same effect. What the removed
  * wrote for the fabric is signed anew first, so that nothing is lost whenever the change comes into force.
- * Throws `admins-too-few`, `proposal-open`, `bad-input`, the store's codes.
+ * Throws `admins-too-few`, `admin-sets-exhausted`, `proposal-open`, `bad-input`, the store's codes.
  */
 export const changeAdmins = async (
   replica: Replica,
@@ -103,6 +103,11 @@ export const changeAdmins = async (
 /** Refuses what would leave the fabric without an admin, or could never come into force. */
 const checkPossible = (replica: Replica, change: AdminChange): void => {
   const { admins, adminSets } = replica.authority;
+  if (needsRecovery(adminSets.path))
+    throw new AlthingError(
+      'admin-sets-exhausted',
+      'The admins changed as often in a row as they may without the recovery key: only the 24 words can change them now.',
+    );
   const leaving = (change.remove ?? []).filter(({ peer }) => admins.has(peer));
   if (leaving.length > 0 && leaving.length === admins.size && !change.add?.length)
     throw new AlthingError('admins-too-few', 'A fabric cannot be without an admin: make another one first.');

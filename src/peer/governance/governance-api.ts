@@ -41,9 +41,9 @@ export interface GovernanceApi {
   /** Says for all what a Thing or a peer is called, and in which room it is. Throws `bad-input`. */
   rename(target: string, request: LabelRequest): Promise<LabelInfo>;
   /** To or from admin by a set of admins, which more than half of the present ones must be for. Throws `bad-input`,
-   * `admins-too-few`, `proposal-open`. */
+   * `admins-too-few`, `admin-sets-exhausted`, `proposal-open`. */
   setRole(peer: string, role: Role, options?: CutOptions): Promise<RoleInfo>;
-  /** Ends a peer's membership, an invite, a guest pass or a grant. Throws `admins-too-few`, `proposal-open`. */
+  /** Ends a peer's membership, an invite, a guest pass or a grant. Throws `admins-too-few`, `admin-sets-exhausted`, `proposal-open`. */
   revoke(subject: string, options?: CutOptions): Promise<RevocationInfo>;
   /** Puts a member, this peer unless another is named, in the place of another. Throws `bad-input`. */
   replace(old: string, by?: string): Promise<ReplacementInfo>;

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fromHex } from '../../core/bytes.ts';
+import { publicKeyOf } from '../../core/ids.ts';
+import { adminSetId } from '../../fabric/admin-sets.ts';
 import { wordsOf } from '../../fabric/recovery.ts';
-import { peerId, peerSigner } from '../../testing/control-lab.ts';
+import type { Draft } from '../../replica/draft.ts';
+import { nodeCrypto } from '../../store/node-crypto.ts';
+import { labFabric, peerId, peerSigner } from '../../testing/control-lab.ts';
 import { governanceAt, governedLab, rolesAt, tend } from '../../testing/governance-lab.ts';
 import { inviteDraft, type LabPeer } from '../../testing/replica-lab.ts';
 import { seedOf } from '../../testing/seed.ts';
@@ -326,4 +331,25 @@ test('invites are listed while they let somebody in, and a pass that nobody know
   assert.deepEqual((await govern.revoke(pass)).what, 'pass');
   assert.equal(a.replica.authority.endedPasses.size, 1);
   await assert.rejects(governanceAt(lab, b).revoke(pass), { code: 'not-admin' });
+});
+
+test('after as many changes of admins in a row as may stand the words are asked for, and after them all goes on', async (t) => {
+  const lab = await governedLab(2, 1, seedOf(t));
+  const [a, b] = lab.peers as [LabPeer, LabPeer];
+  await a.replica.write(() => {
+    const drafts: Draft[] = [];
+    let previous = labFabric.id;
+    for (let count = 0; count < 128; count++) {
+      const content = { previous, admins: [publicKeyOf(a.id)], removed: [], returned: [] };
+      const key = adminSetId(content, nodeCrypto);
+      drafts.push({ collection: 'adminset', key, value: { type: 'proposal', ...content, recovery: null } });
+      previous = fromHex(key);
+    }
+    return drafts;
+  });
+  const held = a.replica.control.length;
+  await assert.rejects(governanceAt(lab, a).setRole(b.id, 'admin'), { code: 'admin-sets-exhausted' });
+  assert.equal(a.replica.control.length, held, 'nothing was written in vain');
+  await governanceAt(lab, a).recover({ words: await words() });
+  assert.equal((await governanceAt(lab, a).setRole(b.id, 'admin')).inForce, true);
 });
