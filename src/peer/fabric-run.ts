@@ -177,7 +177,7 @@ export class FabricRun {
         sync: (session, message) => this.#sync(session, message),
       },
       endpointsOf: (peer) => this.#addresses.endpointsOf(peer),
-      followed: options.followed,
+      followed: () => [...options.followed(), ...this.rules.host.needed],
       random: Math.random,
       logger,
       opened: (session, first) => this.#opened(session, first),

@@ -14,7 +14,7 @@ import { RuleRuns } from './rule-runs.ts';
 import type { ExecutionFilter } from './rule-store.ts';
 import type { RuleWorld } from './rule-world.ts';
 import { Standby } from './standby.ts';
-import { areTargetsThere } from './targets.ts';
+import { areTargetsThere, neededPeers } from './targets.ts';
 import { TimedTriggers } from './timed-triggers.ts';
 import { TriggerWatch } from './trigger-watch.ts';
 
@@ -32,6 +32,7 @@ export class RuleEngine {
   readonly #pending: PendingFirings;
   readonly #timed: TimedTriggers;
   readonly #presence: PresenceTriggers;
+  #needed: ReadonlySet<PeerId> = new Set();
   #cancelSync: (() => void) | undefined;
   /** Present until what ran before this start has gone on. */
   #cancelResume: (() => void) | undefined;
@@ -102,6 +103,11 @@ export class RuleEngine {
     return { firing };
   }
 
+  /** The peers that the rules which this peer may come to run command, and those whose coming and going fires them. */
+  get needed(): ReadonlySet<PeerId> {
+    return this.#needed;
+  }
+
   /** What rules did and do at this peer, newest first. */
   executions(filter?: ExecutionFilter): ExecutionInfo[] {
     return this.#runs.executions(filter);
@@ -145,6 +151,7 @@ export class RuleEngine {
   #sync(): void {
     const isMember = this.#world.presence.isMember();
     const rules: BookRule[] = isMember ? this.#world.book.rules().filter(({ rule }) => rule.enabled) : [];
+    this.#needed = neededPeers(this.#world, rules);
     this.#runs.rulesChanged(isMember);
     this.#triggers.sync(rules);
     this.#presence.sync(rules);

@@ -7,13 +7,13 @@ import { AlthingError, toAlthingError } from '../../core/errors.ts';
 import { isPeerId, type PeerId, parseThingId } from '../../core/ids.ts';
 import type { ExecutionInfo, LinkInfo, ObeyedInfo, TraceInfo, UnaskedInfo } from '../../core/rule-shapes.ts';
 import type { DeviceRules } from './device-rules.ts';
-import { rulesOf, watchersOf } from './rule-editing.ts';
+import { watchersOf } from './rule-editing.ts';
 import { ruleKeyOf } from './rule-key.ts';
-import { fullMembers, type NamedFabric, shownName } from './rule-lookup.ts';
+import { fullMembers, type RuledFabric, shownName } from './rule-lookup.ts';
 
 /** How devices are asked. */
 export interface Memories {
-  readonly fabric: NamedFabric;
+  readonly fabric: RuledFabric;
   readonly ask: DeviceRules['ask'];
 }
 
@@ -104,8 +104,7 @@ export const traceOf = async (
 ): Promise<TraceInfo> => {
   const { fabric } = memories;
   const { replica } = fabric;
-  const keys = new Set([name, ruleKeyOf(name)]);
-  const known = rulesOf(fabric).find(({ key }) => keys.has(key));
+  const known = fabric.book.rule(name) ?? fabric.book.rule(ruleKeyOf(name));
   const rule = known?.key ?? ruleKeyOf(name);
   const members = fullMembers(replica);
   // Whoever watches for its triggers, first this peer; by hand, and with triggers that it once had, anybody may have.

@@ -3,16 +3,14 @@
  * Relies on the replica, which gives the rules of admins only, and on `rules/` for the language. Loaded when it is used.
  */
 import { equalBytes } from '../../core/bytes.ts';
-import { stampMs } from '../../core/clock.ts';
 import { encode } from '../../core/codec.ts';
 import { AlthingError, toAlthingError } from '../../core/errors.ts';
 import type { PeerId } from '../../core/ids.ts';
 import { parseThingId } from '../../core/ids.ts';
 import type { AppliedRule, ExecutionInfo, RuleDocument, RuleInfo } from '../../core/rule-shapes.ts';
 import type { Draft } from '../../replica/draft.ts';
-import { recordValue, type SignedRecord } from '../../replica/record.ts';
 import { resolveRule, unresolvedOf } from '../../rules/resolve.ts';
-import { allSteps, parseRule, type Rule } from '../../rules/rule.ts';
+import { allSteps, type Rule } from '../../rules/rule.ts';
 import {
   type RuleDraft,
   type RuleProblem,
@@ -20,8 +18,16 @@ import {
   rulesInvalid,
   writeRule,
 } from '../../rules/rule-yaml.ts';
+import type { BookRule } from './rule-book.ts';
 import { ruleKeyOf } from './rule-key.ts';
-import { fullMembers, type NamedFabric, nameToWrite, requireAdmin, ruleLookup } from './rule-lookup.ts';
+import {
+  fullMembers,
+  type NamedFabric,
+  nameToWrite,
+  type RuledFabric,
+  requireAdmin,
+  ruleLookup,
+} from './rule-lookup.ts';
 
 /** What else there is to say of a rule: what this peer keeps of it, and who is there. */
 export interface RuleSurroundings {
@@ -30,47 +36,17 @@ export interface RuleSurroundings {
   readonly isOnline: (peer: PeerId) => boolean;
 }
 
-interface KnownRule {
-  readonly key: string;
-  readonly rule: Rule;
-  readonly record: SignedRecord;
-}
-
-const parsed = new WeakMap<SignedRecord, Rule | null>();
-
-const ruleIn = (record: SignedRecord): Rule | undefined => {
-  let rule = parsed.get(record);
-  if (rule === undefined) {
-    rule = parseRule(recordValue(record)) ?? null;
-    parsed.set(record, rule);
-  }
-  return rule ?? undefined;
-};
-
-/** The rules of the fabric, in the order of their names. */
-export const rulesOf = ({ replica }: NamedFabric): KnownRule[] =>
-  replica
-    .list('rule')
-    .flatMap((record) => {
-      const rule = ruleIn(record);
-      return rule ? [{ key: record.key, rule, record }] : [];
-    })
-    .sort((a, b) => (a.rule.name < b.rule.name ? -1 : 1));
-
 /** A rule by its key or name. Throws `rule-unknown`. */
-export const ruleNamed = ({ replica }: NamedFabric, name: string): KnownRule => {
-  for (const key of [name, ruleKeyOf(name)]) {
-    const record = replica.get('rule', key);
-    const rule = record && ruleIn(record);
-    if (rule) return { key, rule, record };
-  }
+export const ruleNamed = ({ book }: RuledFabric, name: string): BookRule => {
+  const known = book.rule(name) ?? book.rule(ruleKeyOf(name));
+  if (known) return known;
   throw new AlthingError('rule-unknown', `There is no rule "${name}".`);
 };
 
 /** What is said of a rule in lists. */
 export const ruleInfo = (
-  fabric: NamedFabric,
-  { key, rule, record }: KnownRule,
+  fabric: RuledFabric,
+  { key, rule, author, changedMs }: BookRule,
   { executions, isOnline }: RuleSurroundings,
 ): RuleInfo => {
   const kept = executions(key);
@@ -80,8 +56,8 @@ export const ruleInfo = (
     description: rule.description ?? null,
     enabled: rule.enabled,
     mode: rule.mode,
-    author: record.authorId,
-    changed: new Date(stampMs(record.hlc)).toISOString(),
+    author,
+    changed: new Date(changedMs).toISOString(),
     unresolved: unresolvedOf(rule),
     watchedBy: rule.enabled ? watchersOf(fabric, rule).filter(isOnline) : [],
     running: kept.filter(({ outcome }) => outcome === 'running').length,
@@ -105,8 +81,8 @@ export const watchersOf = ({ replica }: NamedFabric, { triggers }: Rule): PeerId
 
 /** A rule with its text. */
 export const ruleDocument = (
-  fabric: NamedFabric,
-  known: KnownRule,
+  fabric: RuledFabric,
+  known: BookRule,
   surroundings: RuleSurroundings,
 ): RuleDocument => ({
   ...ruleInfo(fabric, known, surroundings),
@@ -114,15 +90,14 @@ export const ruleDocument = (
 });
 
 /** Makes the rules of a text those of the fabric, all or none. Throws `not-admin`, `rule-invalid`, the store's codes. */
-export const applyRules = async (fabric: NamedFabric, yaml: string): Promise<AppliedRule[]> => {
-  const { replica } = fabric;
+export const applyRules = async (fabric: RuledFabric, yaml: string): Promise<AppliedRule[]> => {
+  const { replica, book } = fabric;
   requireAdmin(replica, 'makes rules');
   const resolved = resolveAll(fabric, readRules(yaml));
   let applied: AppliedRule[] = [];
   await replica.write((): Draft[] => {
     applied = resolved.map(({ key, rule, warnings }) => {
-      const record = replica.get('rule', key);
-      const known = record && ruleIn(record);
+      const known = book.rule(key)?.rule;
       const result = !known ? 'created' : equalBytes(encode(known), encode(rule)) ? 'same' : 'changed';
       return { rule: key, name: rule.name, result, warnings: warnings.map((note) => ({ ...note })) };
     });
@@ -133,7 +108,7 @@ export const applyRules = async (fabric: NamedFabric, yaml: string): Promise<App
   return applied;
 };
 
-const resolveAll = (fabric: NamedFabric, drafts: readonly RuleDraft[]) => {
+const resolveAll = (fabric: RuledFabric, drafts: readonly RuleDraft[]) => {
   const lookup = ruleLookup(fabric);
   const problems: RuleProblem[] = [];
   const keys = new Set<string>();
@@ -168,14 +143,14 @@ const withSceneKeys = (rule: Rule): Rule => {
 };
 
 /** Throws `not-admin`, `rule-unknown`, the store's codes. */
-export const removeRule = async (fabric: NamedFabric, name: string): Promise<void> => {
+export const removeRule = async (fabric: RuledFabric, name: string): Promise<void> => {
   requireAdmin(fabric.replica, 'removes rules');
   const { key } = ruleNamed(fabric, name);
   await fabric.replica.write(() => [{ collection: 'rule', key, value: null, deleted: true }]);
 };
 
 /** Throws `not-admin`, `rule-unknown`, the store's codes. */
-export const enableRule = async (fabric: NamedFabric, name: string, enabled: boolean): Promise<KnownRule> => {
+export const enableRule = async (fabric: RuledFabric, name: string, enabled: boolean): Promise<BookRule> => {
   requireAdmin(fabric.replica, 'switches rules on and off');
   await fabric.replica.write(() => {
     const { key, rule } = ruleNamed(fabric, name);

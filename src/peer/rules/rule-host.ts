@@ -13,6 +13,7 @@ import { sameValue } from '../../rules/trigger-state.ts';
 import type { ThingConnector } from '../../thing/operations.ts';
 import type { RuleEngine } from './engine.ts';
 import { type FabricThings, rulePresence, ruleThings } from './fabric-things.ts';
+import { NameResolving } from './name-resolving.ts';
 import { RuleBook } from './rule-book.ts';
 import type { StandbyHandlers } from './rule-desk.ts';
 import type { ExecutionFilter, RuleStore } from './rule-store.ts';
@@ -40,6 +41,7 @@ export class RuleHost implements StandbyHandlers {
   readonly book: RuleBook;
   readonly #options: RuleHostOptions;
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #names: NameResolving;
   #engine: RuleEngine | undefined;
   #loading: Promise<RuleEngine> | undefined;
   #isStarted = false;
@@ -48,6 +50,12 @@ export class RuleHost implements StandbyHandlers {
   constructor(options: RuleHostOptions) {
     this.#options = options;
     this.book = new RuleBook(options.replica);
+    const { replica, directory, crypto, logger } = options;
+    this.#names = new NameResolving({
+      ...{ replica, directory, crypto, logger, book: this.book },
+      live: () => rulePresence({ ...options, now: () => options.time().ms }).live(),
+      schedule: (delayMs, callback) => this.#schedule(delayMs, callback),
+    });
   }
 
   /** From now on rules run, as soon as there are any. */
@@ -62,6 +70,7 @@ export class RuleHost implements StandbyHandlers {
       ({ collection }) => collection === 'thing' || collection === 'label',
     );
     if (change.membership || isAboutThings) this.thingsChanged();
+    if (this.#isStarted) this.#names.changed();
     this.#consider();
   }
 
@@ -73,6 +82,13 @@ export class RuleHost implements StandbyHandlers {
   /** A session with a peer has begun or ended. */
   presenceChanged(peer: PeerId, isOnline: boolean): void {
     this.#engine?.presenceChanged(peer, isOnline);
+    if (this.#isStarted) this.#names.changed();
+  }
+
+  /** The peers that rules here have to do with: sessions with them are kept, however many members there are. */
+  get needed(): Iterable<PeerId> {
+    const { membership } = this.#options;
+    return [...(this.#engine?.needed ?? [])].filter((peer) => membership.roleOf(peer) !== undefined);
   }
 
   async standby(from: PeerId, input: unknown): Promise<unknown> {

@@ -8,12 +8,18 @@ import type { Replica } from '../../replica/replica.ts';
 import type { Found, RuleLookup } from '../../rules/resolve.ts';
 import type { Directory } from '../directory.ts';
 import { resolvePeer } from '../peer-names.ts';
+import type { RuleBook } from './rule-book.ts';
 import { ruleKeyOf } from './rule-key.ts';
 
 /** Where names are looked up. */
 export interface NamedFabric {
   readonly replica: Replica;
   readonly directory: Directory;
+}
+
+/** The same with its rules. */
+export interface RuledFabric extends NamedFabric {
+  readonly book: RuleBook;
 }
 
 /** What `resolveRule` asks. */

@@ -18,7 +18,7 @@ import type {
 import type { DeviceRules } from './device-rules.ts';
 import type { Memories } from './memories.ts';
 import type { RuleSurroundings } from './rule-editing.ts';
-import type { NamedFabric } from './rule-lookup.ts';
+import type { NamedFabric, RuledFabric } from './rule-lookup.ts';
 import type { RulesApi, SceneRequest } from './rules-api.ts';
 import type { SceneUse } from './scenes.ts';
 
@@ -45,8 +45,9 @@ export class Rules implements RulesApi {
   }
 
   async list(): Promise<RuleInfo[]> {
-    const { rulesOf, ruleInfo } = await import('./rule-editing.ts');
-    return rulesOf(this.#fabric).map((known) => ruleInfo(this.#fabric, known, this.#surroundings));
+    const { ruleInfo } = await import('./rule-editing.ts');
+    const fabric = this.#fabric;
+    return fabric.book.rules().map((known) => ruleInfo(fabric, known, this.#surroundings));
   }
 
   async show(rule: string): Promise<RuleDocument> {
@@ -124,16 +125,17 @@ export class Rules implements RulesApi {
 
   async place(): Promise<PlaceInfo> {
     const { placeOf } = await import('./place.ts');
-    return placeOf(this.#fabric.replica);
+    return placeOf(this.#fabric);
   }
 
   async setPlace(place: Partial<PlaceInfo>): Promise<PlaceInfo> {
     const { setPlace } = await import('./place.ts');
-    return setPlace(this.#fabric.replica, place);
+    return setPlace(this.#fabric, place);
   }
 
-  get #fabric(): RulesFabric {
-    return this.#options.fabric();
+  get #fabric(): RulesFabric & RuledFabric {
+    const { replica, directory, rules, time } = this.#options.fabric();
+    return { replica, directory, rules, time, book: rules.host.book };
   }
 
   get #memories(): Memories {

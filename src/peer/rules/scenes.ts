@@ -4,13 +4,13 @@
  */
 import { AlthingError, toAlthingError } from '../../core/errors.ts';
 import type { AppliedScene, SceneInfo } from '../../core/rule-shapes.ts';
-import { recordValue, type SignedRecord } from '../../replica/record.ts';
-import { parseScene, ruleLimits, type Scene } from '../../rules/rule.ts';
+import { parseScene, ruleLimits } from '../../rules/rule.ts';
 import type { ThingConnector } from '../../thing/operations.ts';
 import type { Cause } from '../../thing/scripting-api.ts';
 import type { DataSchema, ThingDescription } from '../../thing/thing-description.ts';
+import type { BookScene } from './rule-book.ts';
 import { ruleKeyOf } from './rule-key.ts';
-import { type NamedFabric, requireAdmin } from './rule-lookup.ts';
+import { type RuledFabric, requireAdmin } from './rule-lookup.ts';
 import type { SceneRequest } from './rules-api.ts';
 
 /** How Things are used for a scene. */
@@ -22,36 +22,20 @@ export interface SceneUse {
 const timeoutMs = 5000;
 const maxNameLength = 100;
 
-interface KnownScene {
-  readonly key: string;
-  readonly scene: Scene;
-  readonly record: SignedRecord;
-}
+/** The scenes. */
+export const scenesOf = ({ book }: RuledFabric): SceneInfo[] => book.scenes().map(sceneInfo);
 
-/** The scenes, in the order of their names. */
-export const scenesOf = ({ replica }: NamedFabric): SceneInfo[] =>
-  replica
-    .list('scene')
-    .flatMap((record) => {
-      const scene = parseScene(recordValue(record));
-      return scene ? [sceneInfo({ key: record.key, scene, record })] : [];
-    })
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-
-const sceneInfo = ({ key, scene, record }: KnownScene): SceneInfo => ({
+const sceneInfo = ({ key, scene, author }: BookScene): SceneInfo => ({
   scene: key,
   name: scene.name,
-  author: record.authorId,
+  author,
   values: scene.values.map((value) => ({ ...value })),
 });
 
 /** A scene by its key or name. Throws `scene-unknown`. */
-export const sceneNamed = ({ replica }: NamedFabric, name: string): KnownScene => {
-  for (const key of [name, ruleKeyOf(name)]) {
-    const record = replica.get('scene', key);
-    const scene = record && parseScene(recordValue(record));
-    if (scene) return { key, scene, record };
-  }
+const sceneNamed = ({ book }: RuledFabric, name: string): BookScene => {
+  const known = book.scene(name) ?? book.scene(ruleKeyOf(name));
+  if (known) return known;
   throw new AlthingError('scene-unknown', `There is no scene "${name}".`);
 };
 
@@ -60,7 +44,7 @@ export const sceneNamed = ({ replica }: NamedFabric, name: string): KnownScene =
  * `name-ambiguous`, and what a device answers that cannot be read now.
  */
 export const saveScene = async (
-  fabric: NamedFabric,
+  fabric: RuledFabric,
   name: string,
   { room, things = [] }: SceneRequest,
   { connector, newCause }: SceneUse,
@@ -96,8 +80,8 @@ export const saveScene = async (
   if (!scene)
     throw new AlthingError('bad-input', 'The values of these Things are too large for a scene: name fewer.');
   const key = ruleKeyOf(name);
-  const [record] = await replica.write(() => [{ collection: 'scene', key, value: scene }]);
-  return sceneInfo({ key, scene, record: record! });
+  await replica.write(() => [{ collection: 'scene', key, value: scene }]);
+  return sceneInfo({ key, scene, author: replica.self });
 };
 
 /** The properties that a scene can bring back. */
@@ -114,7 +98,7 @@ const lasting = ({ properties = {} }: ThingDescription): string[] =>
     .map(([name]) => name);
 
 /** Throws `not-admin`, `scene-unknown`. */
-export const removeScene = async (fabric: NamedFabric, name: string): Promise<void> => {
+export const removeScene = async (fabric: RuledFabric, name: string): Promise<void> => {
   requireAdmin(fabric.replica, 'removes scenes');
   const { key } = sceneNamed(fabric, name);
   await fabric.replica.write(() => [{ collection: 'scene', key, value: null, deleted: true }]);
@@ -122,7 +106,7 @@ export const removeScene = async (fabric: NamedFabric, name: string): Promise<vo
 
 /** Writes all values at once and says what became of each. Throws `scene-unknown`. */
 export const applyScene = async (
-  fabric: NamedFabric,
+  fabric: RuledFabric,
   name: string,
   { connector, newCause }: SceneUse,
 ): Promise<AppliedScene> => {

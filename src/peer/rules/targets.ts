@@ -4,7 +4,7 @@
  */
 import type { PeerId } from '../../core/ids.ts';
 import { type FiringId, placeFiring, rankHosts } from '../../rules/placement.ts';
-import { allSteps, type Step } from '../../rules/rule.ts';
+import { allSteps, type Rule, type Step } from '../../rules/rule.ts';
 import type { PlacedThing, RuleWorld } from './rule-world.ts';
 
 /** What the steps may command now, and where it is. */
@@ -35,6 +35,23 @@ export const areTargetsThere = (world: RuleWorld, steps: readonly Step[]): boole
   return targetsOf(world, steps).every(({ thing, peer }) =>
     peer === world.self ? world.things.isHere(thing) : live.has(peer),
   );
+};
+
+/** The peers with which one that may come to run these rules has to keep in touch. */
+export const neededPeers = (world: RuleWorld, rules: Iterable<{ readonly rule: Rule }>): Set<PeerId> => {
+  const needed = new Set<PeerId>();
+  for (const { rule } of rules) {
+    let isMine = false;
+    for (const trigger of rule.triggers) {
+      const from = 'property' in trigger ? trigger.property : 'event' in trigger ? trigger.event : undefined;
+      isMine ||= from ? world.things.isHere(from.thing) : true;
+      if ('peer' in trigger) needed.add(trigger.peer.name);
+      const speaker = 'thing' in trigger ? world.things.speakerOf(trigger.thing.name) : undefined;
+      if (speaker !== undefined) needed.add(speaker);
+    }
+    if (isMine) for (const peer of targetHosts(world, rule.steps)) needed.add(peer);
+  }
+  return needed;
 };
 
 /** By what a firing is placed: its id, less the nonce of a presence, which only the peer that runs it knows. */

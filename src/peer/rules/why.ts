@@ -4,7 +4,6 @@
  */
 import type { WhyInfo } from '../../core/rule-shapes.ts';
 import { type Memories, reasonsOf } from './memories.ts';
-import { placeOf } from './place.ts';
 import { shownName, withNames } from './rule-lookup.ts';
 import { whySentences } from './why-text.ts';
 
@@ -18,7 +17,7 @@ export const whyOf = async (memories: Memories, name: string, nowMs: number): Pr
     {
       nameOf: (id) => shownName(fabric, id),
       named: (text) => withNames(fabric, text),
-      timeText: timeTextIn(placeOf(fabric.replica).zone, nowMs),
+      timeText: timeTextIn(fabric.book.place().zone, nowMs),
     },
   );
   const { commands, executions, unasked } = reasons;
