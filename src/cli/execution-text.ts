@@ -50,13 +50,16 @@ export const conditionText = (condition: ConditionInfo, nameOf: NameOf): string 
   return withNames(`${text}  is ${result}${why === '' ? '' : `: ${why}`}`, nameOf);
 };
 
+/** The step that a command belongs to: the rest of its path names the Thing again. */
+export const stepOf = (path: string): string => path.replace(/\/t\d+[:~].*$/, '');
+
 /** A step: one line. */
 export const stepText = ({ path, what, thing, name, op, input, code }: StepInfo, nameOf: NameOf): string => {
   const command =
     thing === null
       ? ''
       : ` ${op === 'invokeaction' ? `${name}${input === undefined ? '' : ` ${showValue(input)}`}` : `${name} = ${shown(input)}`} on ${nameOf(thing)}`;
-  return `${path}${command}: ${what}${code === null ? '' : ` (${code})`}`;
+  return `${stepOf(path)}${command}: ${what}${code === null ? '' : ` (${code})`}`;
 };
 
 /** The rules that led to it. */

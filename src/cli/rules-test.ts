@@ -4,7 +4,7 @@
  */
 import type { RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
-import { conditionText, triggerText } from './execution-text.ts';
+import { conditionText, stepOf, triggerText } from './execution-text.ts';
 import { namesOf } from './fabric-names.ts';
 import { parseValue } from './value.ts';
 
@@ -21,7 +21,7 @@ export const run: RunCommand = async ({ args: [rule = ''], home, options, out })
       `If it fired now: ${triggerText(trigger, nameOf)}`,
       ...conditions.map((condition) => `  if ${conditionText(condition, nameOf)}`),
       ...(runs ? [] : ['It would not run.']),
-      ...steps.map(({ path, text }) => `  ${path}  ${text}`),
+      ...steps.map(({ path, text }) => `  ${stepOf(path).padEnd(3)}  ${text}`),
       ...(runs ? [`It would end: ${outcome}${message === null ? '' : `, ${message}`}`] : []),
       'Nothing was commanded.',
     ].join('\n'),

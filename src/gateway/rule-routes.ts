@@ -20,7 +20,7 @@ import { AlthingError } from '../core/errors.ts';
 import type { PlaceInfo } from '../core/rule-shapes.ts';
 import type { SceneRequest } from '../peer/rules/rules-api.ts';
 import { json } from './json-answer.ts';
-import { readObject } from './request-input.ts';
+import { callOptions, readObject } from './request-input.ts';
 import type { Gateway, GatewayContext, Route } from './routes.ts';
 
 const name = pipe(string(), nonEmpty(), maxLength(256));
@@ -77,7 +77,8 @@ export const ruleRoutes = (gateway: Gateway): Route[] => {
 
   const applyScene = async (c: GatewayContext): Promise<Response> => {
     await readObject(c, emptyBody);
-    return json(await rules.applyScene(sceneOf(c)));
+    const { cause } = callOptions(c, gateway);
+    return json(await rules.applyScene(sceneOf(c), { ...(cause && { cause }) }));
   };
 
   const setPlace = async (c: GatewayContext): Promise<Response> =>

@@ -52,7 +52,12 @@ export const readRules = (text: string): RuleDraft[] => {
     throw rulesInvalid([{ line: 1, column: 1, message: 'there is no rule in it' }]);
   if (documents.length > maxRules)
     throw rulesInvalid([{ line: 1, column: 1, message: `there are more than ${maxRules} rules in it` }]);
-  const drafts = documents.map((document) => readDocument(document, lines, problems));
+  const drafts = documents.map((document) => {
+    const found: RuleProblem[] = [];
+    const draft = readDocument(document, lines, found);
+    problems.push(...found);
+    return draft;
+  });
   if (problems.length > 0) throw rulesInvalid(problems);
   return drafts as RuleDraft[];
 };

@@ -66,7 +66,7 @@ export class FakeRules implements RulesApi {
     ],
     steps: [
       {
-        path: '0/t0',
+        path: `0/t0:${lamp}/on`,
         time,
         what: 'done',
         thing: lamp,

@@ -14,6 +14,7 @@ import type {
   TraceInfo,
   WhyInfo,
 } from '../../core/rule-shapes.ts';
+import type { Cause } from '../../thing/scripting-api.ts';
 
 /** Which values a scene takes: of these Things, of those in a room, or of both. */
 export interface SceneRequest {
@@ -47,8 +48,8 @@ export interface RulesApi {
   saveScene(name: string, request: SceneRequest): Promise<SceneInfo>;
   /** Throws `scene-unknown`. */
   removeScene(scene: string): Promise<void>;
-  /** Any member may. Throws `scene-unknown`. */
-  applyScene(scene: string): Promise<AppliedScene>;
+  /** Any member may. `cause`: who began it, where that was not this program. Throws `scene-unknown`. */
+  applyScene(scene: string, options?: { cause?: Cause }): Promise<AppliedScene>;
   /** Where nobody has said: this machine's time zone, and no coordinates. */
   place(): Promise<PlaceInfo>;
   /** What is left out stays. Throws `bad-input`. */

@@ -86,6 +86,13 @@ test('one mistake anywhere in a text, and nothing of it is applied', async () =>
   assert.deepEqual(await peer.rules.list(), before);
 });
 
+test('every rule of a text is looked at, also after one that does not read', async () => {
+  const problems = await problemsOf(
+    `name: One\ntriggers: []\nsteps: []\n---\n${rule('Two', '  - fly: 1\n')}`,
+  );
+  assert.deepEqual([...new Set(problems.map(({ line }) => line))], [2, 3, 12]);
+});
+
 test('what is not known yet is a warning at its line, and listed', async () => {
   const text = rule('Five', '  - write: { thing: stairs-lamp, property: on, value: true }\n');
   const [applied] = await peer.rules.apply(text);

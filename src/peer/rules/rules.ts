@@ -15,6 +15,7 @@ import type {
   TraceInfo,
   WhyInfo,
 } from '../../core/rule-shapes.ts';
+import type { Cause } from '../../thing/scripting-api.ts';
 import type { DeviceRules } from './device-rules.ts';
 import type { Memories } from './memories.ts';
 import type { RuleSurroundings } from './rule-editing.ts';
@@ -118,9 +119,10 @@ export class Rules implements RulesApi {
     await removeScene(this.#fabric, scene);
   }
 
-  async applyScene(scene: string): Promise<AppliedScene> {
+  async applyScene(scene: string, { cause }: { cause?: Cause } = {}): Promise<AppliedScene> {
     const { applyScene } = await import('./scenes.ts');
-    return applyScene(this.#fabric, scene, this.#options.use);
+    const { connector, newCause } = this.#options.use;
+    return applyScene(this.#fabric, scene, { connector, newCause: () => cause ?? newCause() });
   }
 
   async place(): Promise<PlaceInfo> {
