@@ -98,12 +98,12 @@ export const createPeer = async (options: PeerOptions): Promise<Peer> => {
   const opened = new AsyncDisposableStack();
   opened.defer(() => store.close());
   try {
+    // The store's lock says that no other process writes here, and this one does not yet.
+    await removeUnfinished(home.dir);
     const [{ seed }, config, stored] = await Promise.all([
       loadOrCreateIdentity(home, nodeCrypto),
       loadConfig(home.config),
       store.load(),
-      // The store's lock says that nobody else writes here.
-      removeUnfinished(home.dir),
     ]);
     const name = checkPeerName(options.name ?? config.name ?? hostname().slice(0, maxPeerNameLength));
     if (options.name !== undefined && options.name !== config.name) await updateConfig(home.config, { name });
