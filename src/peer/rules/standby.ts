@@ -237,6 +237,8 @@ export class Standby implements PlacedRuns {
       if (!isEnabled || this.#owner.has(firing)) continue;
       if (this.#taken.size >= maxRemembered) this.#taken.delete(this.#taken.keys().next().value!);
       this.#taken.set(firing, from);
+      const message = `taken over from ${this.#world.things.nameOf(from)}`;
+      this.#world.tell({ kind: 'rule-fired', rule: run.start.rule, firing, peer: from, message });
       this.#world.logger.info({ firing, peer: from }, 'A run of a peer that is gone goes on here.');
       this.#owner.adopt({ ...run, from });
     }
