@@ -60,6 +60,12 @@ export class RuleRuns {
     return this.#drivers.has(firing) || this.#waiting.has(firing) || this.#executions.has(firing);
   }
 
+  /** Whether a firing was executed here, and neither stopped half way nor handed over. */
+  isDone(firing: FiringId): boolean {
+    const [found] = this.#executions.list({ firing, limit: 1 });
+    return found?.outcome === 'done' || found?.outcome === 'stopped' || found?.outcome === 'failed';
+  }
+
   /** Executes a firing where nothing speaks against it; resolves once it will survive a restart, or was refused. */
   async fire(firing: Firing): Promise<void> {
     const book = this.#world.book.rule(firing.rule);
