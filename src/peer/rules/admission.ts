@@ -35,7 +35,7 @@ export class Admission {
   }
 
   /**
-   * Looks at a firing, and calls `admitted` with what the conditions saw where it is to be executed; firings of one rule
+   * Looks at a firing, and calls `admitted`, which decides at once and then keeps, with what the conditions saw where it is to be executed; firings of one rule
    * in the order in which they came, whichever of them has to wait longer for its values.
    */
   async admit(
@@ -61,10 +61,12 @@ export class Admission {
     line.length += 1;
     const looked = rule.conditions.length === 0 ? undefined : this.#look(firing, rule);
     const before = line.tail;
+    let kept: Promise<void> | undefined;
     const passed = (async () => {
       const seen = (await looked) ?? { holds: true as const, conditions: [] };
       await before;
-      if (seen.holds === true) await admitted(seen.conditions);
+      // The next one has to wait for what its mode says of this one, not for the disk.
+      if (seen.holds === true) kept = admitted(seen.conditions);
       else this.#notRun(firing, rule.name, seen);
     })();
     line.tail = passed.then(
@@ -72,6 +74,7 @@ export class Admission {
       () => this.#passed(key, line),
     );
     await passed;
+    await kept;
   }
 
   /** A firing that is not executed, whatever its conditions: kept, and told. */

@@ -43,6 +43,7 @@ export class RuleEngine {
     this.#standby = new Standby(world, {
       driver: (firing) => this.#runs.drivers.get(firing),
       has: (firing) => this.#runs.has(firing),
+      isDone: (firing) => this.#runs.isDone(firing),
       adopt: (run) => this.#runs.adopt(run),
       yieldTo: (run, reason) => this.#runs.yieldTo(run, reason),
     });

@@ -60,6 +60,12 @@ export class RuleRuns {
     return this.#drivers.has(firing) || this.#waiting.has(firing) || this.#executions.has(firing);
   }
 
+  /** Whether a firing was executed here, and neither stopped half way nor handed over. */
+  isDone(firing: FiringId): boolean {
+    const [found] = this.#executions.list({ firing, limit: 1 });
+    return found?.outcome === 'done' || found?.outcome === 'stopped' || found?.outcome === 'failed';
+  }
+
   /** Executes a firing where nothing speaks against it; resolves once it will survive a restart, or was refused. */
   async fire(firing: Firing): Promise<void> {
     const book = this.#world.book.rule(firing.rule);
@@ -100,7 +106,11 @@ export class RuleRuns {
 
   /** Goes on with a run that this peer or another one began. */
   adopt(run: KeptRun): void {
-    this.#take(run).resume(graceMs);
+    const reason = this.#world.presence.isMember()
+      ? this.#reasonToEnd(run.start.rule)
+      : 'this peer belongs to the fabric no more';
+    if (reason !== undefined) this.yieldTo(run, reason);
+    else this.#take(run).resume(graceMs);
   }
 
   /** A run that was kept is another peer's now. */
@@ -110,13 +120,8 @@ export class RuleRuns {
 
   /** Rules have changed: what is disabled or gone runs no longer. */
   rulesChanged(isMember: boolean): void {
-    const rules = new Set<string>();
-    for (const { key, rule } of isMember ? this.#world.book.rules() : []) if (rule.enabled) rules.add(key);
-    const reasonOf = (rule: string): string | undefined => {
-      if (rules.has(rule)) return undefined;
-      if (!isMember) return 'this peer belongs to the fabric no more';
-      return this.#world.book.rule(rule) ? 'the rule was disabled' : 'the rule was removed';
-    };
+    const reasonOf = (rule: string): string | undefined =>
+      isMember ? this.#reasonToEnd(rule) : 'this peer belongs to the fabric no more';
     for (const run of [...this.#waiting.values()]) {
       const reason = reasonOf(run.start.rule);
       if (reason !== undefined) this.#drop(run, reason);
@@ -125,7 +130,7 @@ export class RuleRuns {
       const reason = reasonOf(driver.run.start.rule);
       if (reason !== undefined) driver.cancel(reason);
     }
-    this.#admission.keepOnly(rules);
+    this.#admission.keepOnly(new Set(this.#world.book.rules().map(({ key }) => key)));
   }
 
   /** What rules did and do here, newest first. */
@@ -246,6 +251,12 @@ export class RuleRuns {
       ...{ kind: 'rule-ended', rule, firing, outcome },
       ...(message !== null && { message }),
     });
+  }
+
+  #reasonToEnd(rule: string): string | undefined {
+    const book = this.#world.book.rule(rule);
+    if (!book) return 'the rule was removed';
+    return book.rule.enabled ? undefined : 'the rule was disabled';
   }
 
   #take(run: KeptRun): RunDriver {

@@ -160,3 +160,23 @@ steps:
   );
   assert.match(refused.flat().at(-1)!.message!, /(there|back) -> (there|back) -> /);
 });
+
+test('a rule that was applied before its lamp was known works when the lamp comes', async () => {
+  const [hall, kitchen] = (await fabric('hall', 'kitchen')) as [Peer, Peer];
+  const motion = await exposeMotion(hall);
+  const [applied] = await hall.rules.apply(`
+name: Light
+triggers: [{ property: { thing: motion, name: motion, becomes: true } }]
+steps:
+  - write: { thing: lamp, property: on, value: true }
+`);
+  assert.match(applied!.warnings[0]!.message, /no Thing "lamp" is known yet/);
+  const lamp = await exposeLamp(kitchen);
+  await waitFor(async () => (await hall.rules.list())[0]!.unresolved.length === 0, {
+    what: 'the rule to be signed anew',
+    timeoutMs: 20_000,
+  });
+  await motion.settled();
+  await motion.set(true);
+  await waitFor(() => lamp.isOn, { what: 'the lamp to be on' });
+});

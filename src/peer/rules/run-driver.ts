@@ -4,7 +4,7 @@
  */
 import { toAlthingError } from '../../core/errors.ts';
 import { advanceRun, type RunStep, startRun } from '../../rules/run.ts';
-import type { RunEffect, RunEnd, RunEvent, RunState } from '../../rules/run-state.ts';
+import type { RunEffect, RunEnd, RunEvent } from '../../rules/run-state.ts';
 import type { KeptRun } from './kept-run.ts';
 import type { RuleWorld } from './rule-world.ts';
 import { askedBy, carryOut, type RunAnswer, resultOf } from './run-effects.ts';
@@ -31,6 +31,10 @@ export class RunDriver {
   readonly #watches = new Map<string, () => void>();
   #cancelTimer: (() => void) | undefined;
   #busy = false;
+  /** Whether it was kept, or is being kept for the first time: before that it has done nothing. */
+  #isKept = false;
+  /** Called when it is kept for the first time, or over. */
+  #begun: (() => void) | undefined;
   #isOver = false;
 
   constructor(world: RuleWorld, owner: DriverOwner, run: KeptRun) {
@@ -45,23 +49,26 @@ export class RunDriver {
   }
 
   /**
-   * Begins a run that has not begun. Its first commands do not wait for the disk: a run whose beginning was not durable
-   * when the power went is gone, as if the trigger had come a moment later, and its devices do each step once anyway.
+   * Begins a run that has not begun; resolves when it is kept, or over. What it looks at and its first commands do not
+   * wait for the disk: a run of which nothing was durable when the power went is gone, as if the trigger had come a
+   * moment later, and devices do each step once anyway.
    */
   async begin(): Promise<void> {
-    const step = startRun(this.#run.start, this.#world.now());
+    const kept = new Promise<void>((resolve) => {
+      this.#begun = resolve;
+    });
     this.#busy = true;
+    const step = startRun(this.#run.start, this.#world.now());
     this.#take(step);
-    const saved = this.#save();
-    await this.#owner.prepared(this.#run);
-    this.#perform(step.effects);
-    await saved;
+    await this.#follow(step.effects);
     this.#busy = false;
     void this.#work();
+    await kept;
   }
 
   /** Goes on with a run that was kept; what was due longer than `graceMs` ago makes it `lost`. */
   resume(graceMs: number): void {
+    this.#isKept = true;
     this.#send({ type: 'resume', graceMs });
   }
 
@@ -79,6 +86,7 @@ export class RunDriver {
   close(): void {
     this.#isOver = true;
     this.#release();
+    this.#begun?.();
   }
 
   #send(event: RunAnswer): void {
@@ -99,10 +107,25 @@ export class RunDriver {
         this.#take(step);
         effects.push(...step.effects.filter(({ type }) => type !== 'timer'));
       }
-      if (this.#run.state !== before && !this.#isOver) await this.#save();
-      this.#perform(effects);
+      if (this.#run.state !== before) await this.#follow(effects);
     }
     this.#busy = false;
+  }
+
+  /** Does what follows from the state that was just taken. */
+  async #follow(effects: readonly RunEffect[]): Promise<void> {
+    if (this.#isOver) return;
+    if (this.#isKept) await this.#save();
+    else if (effects.some(({ type }) => type !== 'evaluate' && type !== 'select')) {
+      this.#isKept = true;
+      const saved = this.#save();
+      await this.#owner.prepared(this.#run);
+      this.#perform(effects);
+      await saved;
+      this.#begun?.();
+      return;
+    }
+    this.#perform(effects);
   }
 
   /** Takes a state over. The timer is that of the last state, whatever earlier ones waited for. */
@@ -116,13 +139,11 @@ export class RunDriver {
       this.#cancelTimer = this.#world.schedule(Math.max(0, timer.atMs - this.#world.now()), () =>
         this.#send({ type: 'time' }),
       );
-    if (state.end) this.#end(state, state.end);
-  }
-
-  #end(_state: RunState, end: RunEnd): void {
+    if (!state.end) return;
     this.#isOver = true;
     this.#release();
-    this.#owner.ended(this.#run, end);
+    this.#owner.ended(this.#run, state.end);
+    this.#begun?.();
   }
 
   async #save(): Promise<void> {

@@ -27,6 +27,8 @@ export interface StandbyOwner {
   driver(firing: FiringId): RunDriver | undefined;
   /** Whether the firing runs or ran here. */
   has(firing: FiringId): boolean;
+  /** Whether the firing was executed here to its end. */
+  isDone(firing: FiringId): boolean;
   /** Goes on with a run. */
   adopt(run: KeptRun): void;
   /** A kept run of this peer is another's now. */
@@ -92,7 +94,8 @@ export class Standby implements PlacedRuns {
 
   /** Holds a run back that somebody stood by for when this peer stopped: that one may have taken it over. */
   hold(run: KeptRun): boolean {
-    const { standby, start } = run;
+    const { standby, start, from } = run;
+    if (from !== undefined) this.#tookOver(start.firing, from);
     if (standby === undefined || !run.state) return false;
     const release = (): void => {
       if (this.#held.delete(start.firing)) this.#owner.adopt(run);
@@ -131,7 +134,10 @@ export class Standby implements PlacedRuns {
     if (!run || !book || !isOfRule(run, book.rule, (key) => this.#world.book.scene(key)?.scene))
       return { kept: false };
     const { firing } = run.start;
-    if (this.#taken.get(firing) === from) return { takenBy: this.#world.self };
+    const isMine = this.#taken.get(firing) === from || this.#owner.driver(firing)?.run.from === from;
+    // One that was away, and asks, need not do again what was done without it.
+    const wasDone = (input as { isHeld?: unknown }).isHeld === true && this.#owner.isDone(firing);
+    if (isMine || wasDone) return { takenBy: this.#world.self };
     // Both took themselves for the first; each goes on, and the devices do every step once.
     if (this.#owner.has(firing)) return { kept: false };
     if (!this.#copies.has(firing) && this.#copies.size >= maxCopies) return { kept: false };
@@ -195,7 +201,9 @@ export class Standby implements PlacedRuns {
   async #offerHeld(run: KeptRun, standby: PeerId): Promise<void> {
     const { firing } = run.start;
     try {
-      const answer = (await this.#ask(standby, 'standby', { run })) as { takenBy?: unknown } | null;
+      const answer = (await this.#ask(standby, 'standby', { run, isHeld: true })) as {
+        takenBy?: unknown;
+      } | null;
       const held = this.#held.get(firing);
       if (!held || held.run !== run) return;
       held.cancel();
@@ -235,11 +243,17 @@ export class Standby implements PlacedRuns {
       const { standby: _standby, ...run } = copy.run;
       const isEnabled = this.#world.book.rule(run.start.rule)?.rule.enabled === true;
       if (!isEnabled || this.#owner.has(firing)) continue;
-      if (this.#taken.size >= maxRemembered) this.#taken.delete(this.#taken.keys().next().value!);
-      this.#taken.set(firing, from);
+      this.#tookOver(firing, from);
+      const message = `taken over from ${this.#world.things.nameOf(from)}`;
+      this.#world.tell({ kind: 'rule-fired', rule: run.start.rule, firing, peer: from, message });
       this.#world.logger.info({ firing, peer: from }, 'A run of a peer that is gone goes on here.');
       this.#owner.adopt({ ...run, from });
     }
+  }
+
+  #tookOver(firing: FiringId, from: PeerId): void {
+    if (this.#taken.size >= maxRemembered) this.#taken.delete(this.#taken.keys().next().value!);
+    this.#taken.set(firing, from);
   }
 
   async #tellTaken(firing: FiringId, from: PeerId): Promise<void> {
