@@ -81,7 +81,11 @@ export class FrameChannel {
 
   /** Sends a frame; false means that the other side is behind. Throws `value-too-large`, `value-invalid`. */
   send(frame: Frame): boolean {
-    const bytes = encodeFrame(frame);
+    return this.sendEncoded(encodeFrame(frame));
+  }
+
+  /** The same with what `encodeFrame` gave. */
+  sendEncoded(bytes: Uint8Array): boolean {
     if (this.#ending) return false;
     if (this.channel.queuedBytes > maxQueuedBytes) {
       const { remote } = this.channel;

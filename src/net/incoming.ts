@@ -18,9 +18,10 @@ import {
   type ThingCall,
 } from '../thing/operations.ts';
 import type { Cause, InteractionContext } from '../thing/scripting-api.ts';
+import { AnswerBudget, type AnswerHolder } from './answer-budget.ts';
 import { Deadlines } from './deadlines.ts';
 import type { FrameChannel } from './frame-channel.ts';
-import { type Frame, frameType } from './frames.ts';
+import { encodeFrame, type Frame, frameType } from './frames.ts';
 import { causeIn } from './wire-cause.ts';
 
 /** Requests of one session that run at once; the others wait for their turn. */
@@ -36,12 +37,19 @@ const maxStreams = 1024;
 const maxQueuedBytes = 1024 * 1024;
 /** Beyond this no request is begun, and answers are held back until the other side has taken some. */
 const maxAnswerBytes = 4 * 1024 * 1024;
+/** What is held back of answers to reading; more is not kept, for it can be read again. */
+const maxHeldReadBytes = 16 * 1024 * 1024;
 /** Values held back until the opening of their stream has been answered. */
 const maxEarly = 1024;
 /** Details of an error that are passed on at most. */
 const maxDetailsBytes = 4096;
 const maxTimeoutMs = 600_000;
 const defaultTimeoutMs = 10_000;
+const readings: ReadonlySet<unknown> = new Set([
+  'readproperty',
+  'readallproperties',
+  'readmultipleproperties',
+]);
 const requests: ReadonlySet<unknown> = new Set(requestOperations);
 const streams: ReadonlySet<unknown> = new Set(streamOperations);
 
@@ -107,7 +115,7 @@ interface OpenStream {
 }
 
 /** What one session's other side has running here. */
-export class IncomingCalls {
+export class IncomingCalls implements AnswerHolder {
   readonly #peer: PeerId;
   readonly #frames: FrameChannel;
   readonly #server: ThingServer;
@@ -115,13 +123,18 @@ export class IncomingCalls {
   readonly #calls = new Map<number, Incoming>();
   readonly #waiting = new Map<number, Incoming>();
   #waitingBytes = 0;
-  /** Results that the other side has no room for yet. */
-  #results: { readonly incoming: Incoming; readonly value: unknown }[] = [];
+  /** Answers that the other side has no room for yet, as frames, by the request's id. */
+  readonly #held = new Map<number, { readonly incoming: Incoming; readonly bytes: Uint8Array }>();
+  #heldBytes = 0;
+  readonly #budget: AnswerBudget;
   readonly #streams = new Map<number, OpenStream>();
   readonly #deadlines: Deadlines<{ deadline: number; call: Incoming }>;
   #paused = false;
 
-  constructor(frames: FrameChannel, server: ThingServer) {
+  /** @param budget shared by all sessions of a peer */
+  constructor(frames: FrameChannel, server: ThingServer, budget = new AnswerBudget()) {
+    budget.add(this);
+    this.#budget = budget;
     this.#peer = frames.channel.remote;
     this.#frames = frames;
     this.#server = server;
@@ -139,6 +152,17 @@ export class IncomingCalls {
   /** Streams that are open. */
   get streams(): number {
     return this.#streams.size;
+  }
+
+  get waitingBytes(): number {
+    return this.#heldBytes + this.#frames.queuedBytes;
+  }
+
+  cutOff(): void {
+    this.#frames.close(
+      new AlthingError('connection-lost', `${this.#peer} does not take the answers that it asked for.`),
+      { abrupt: true },
+    );
   }
 
   /** Whether reading has stopped because too much waits already. */
@@ -207,9 +231,9 @@ export class IncomingCalls {
 
   /** The other side reads again: what was held back goes on. */
   drained(): void {
-    while (this.#results.length > 0 && this.#hasRoom()) {
-      const { incoming, value } = this.#results.shift()!;
-      this.#end(incoming, () => this.#respond(incoming.id, value));
+    for (const { incoming, bytes } of this.#held.values()) {
+      if (!this.#hasRoom()) break;
+      this.#end(incoming, () => this.#frames.sendEncoded(bytes));
     }
     for (const [id, stream] of this.#streams) if (stream.dropped > 0) this.#tellMissed(id, stream);
     this.#next();
@@ -222,7 +246,9 @@ export class IncomingCalls {
     const running = [...this.#calls.values()];
     this.#calls.clear();
     this.#waiting.clear();
-    this.#results = [];
+    this.#held.clear();
+    this.#heldBytes = 0;
+    this.#budget.remove(this);
     for (const call of running) call.abort(gone);
     for (const id of [...this.#streams.keys()]) this.#stop(id);
   }
@@ -256,15 +282,42 @@ export class IncomingCalls {
     this.#server.request(call, incoming).then(
       (value) => {
         if (this.#hasRoom()) this.#end(incoming, () => this.#respond(incoming.id, value));
-        else if (this.#calls.has(incoming.id)) this.#results.push({ incoming, value });
+        else if (this.#calls.has(incoming.id)) this.#hold(call, incoming, value);
       },
       (error: unknown) => this.#end(incoming, () => this.#fail(incoming.id, error)),
     );
   }
 
+  /** Keeps an answer until the other side has taken some of those before. */
+  #hold(call: ThingCall, incoming: Incoming, value: unknown): void {
+    let bytes: Uint8Array;
+    try {
+      bytes = encodeFrame([frameType.response, incoming.id, value ?? null]);
+    } catch (error) {
+      this.#end(incoming, () => this.#fail(incoming.id, error));
+      return;
+    }
+    if (readings.has(call.op) && this.#heldBytes + bytes.length > maxHeldReadBytes) {
+      const error = new AlthingError(
+        'too-many',
+        'Too much that was read here waits to be taken: ask for less at once.',
+      );
+      this.#end(incoming, () => this.#fail(incoming.id, error));
+      return;
+    }
+    this.#held.set(incoming.id, { incoming, bytes });
+    this.#heldBytes += bytes.length;
+    this.#budget.check();
+  }
+
   #end(incoming: Incoming, answer: () => void): void {
     if (!this.#calls.delete(incoming.id)) return;
     this.#dequeue(incoming.id, incoming);
+    const held = this.#held.get(incoming.id);
+    if (held) {
+      this.#held.delete(incoming.id);
+      this.#heldBytes -= held.bytes.length;
+    }
     answer();
     this.#next();
   }

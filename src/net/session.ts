@@ -16,6 +16,7 @@ import type {
   ThingCall,
   ThingServer,
 } from '../thing/operations.ts';
+import type { AnswerBudget } from './answer-budget.ts';
 import { ClockOffset } from './clock-offset.ts';
 import type { FrameChannel } from './frame-channel.ts';
 import { type Frame, frameType } from './frames.ts';
@@ -83,14 +84,17 @@ export class Session {
   #wanted = 0;
   #closed = false;
 
-  /** @param visitor who is at the other end */
-  constructor(frames: FrameChannel, host: SessionHost, visitor: Visitor) {
+  /**
+   * @param visitor who is at the other end
+   * @param budget shared by all sessions of a peer
+   */
+  constructor(frames: FrameChannel, host: SessionHost, visitor: Visitor, budget?: AnswerBudget) {
     this.visitor = visitor;
     this.peer = frames.channel.remote;
     this.#frames = frames;
     this.#host = host;
     this.#now = host.now ?? Date.now;
-    this.#incoming = new IncomingCalls(frames, host.serverFor(visitor));
+    this.#incoming = new IncomingCalls(frames, host.serverFor(visitor), budget);
     this.#outgoing = new OutgoingCalls(frames);
     frames.onDrain = () => this.#incoming.drained();
     frames.onClose = (reason) => this.#ended(reason);

@@ -5,6 +5,7 @@
 import { AlthingError, toAlthingError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
+import { AnswerBudget } from './answer-budget.ts';
 import type { Channel, Endpoint } from './channel.ts';
 import { Attempt, type Dial } from './dialler.ts';
 import { FrameChannel } from './frame-channel.ts';
@@ -100,6 +101,7 @@ export class Supervisor {
   readonly #bootstrap: Target[] = [];
   readonly #current = new Map<PeerId, Session>();
   readonly #all = new Set<Session>();
+  readonly #answers = new AnswerBudget();
   readonly #wanted: Wanted;
   readonly #restAfterMs: number;
   readonly #waiting = new Set<Waiting>();
@@ -366,7 +368,7 @@ export class Supervisor {
 
   #adopt(frames: FrameChannel, visitor: Visitor): void {
     const peer = frames.channel.remote;
-    const session = new Session(frames, this.#options.host, visitor);
+    const session = new Session(frames, this.#options.host, visitor, this.#answers);
     session.onClose = (ended, reason) => this.#ended(ended, reason);
     session.onRetired = (retired) => this.#retired(retired);
     session.onRest = (resting) => {

@@ -3,6 +3,7 @@
  * Relies on the real Session and frames; the membership handshake is left out, its own tests have it.
  */
 import { peerIdOf } from '../core/ids.ts';
+import type { AnswerBudget } from '../net/answer-budget.ts';
 import type { Channel } from '../net/channel.ts';
 import { FrameChannel } from '../net/frame-channel.ts';
 import { encodeFrame, type Frame } from '../net/frames.ts';
@@ -27,10 +28,11 @@ export const sessionOver = (
   channel: Channel,
   server: ThingServer = noServer,
   sync: (session: Session, message: SyncMessage) => Promise<void> = async () => {},
+  budget?: AnswerBudget,
 ): Session => {
   const frames = new FrameChannel(channel);
   frames.trust();
-  const session = new Session(frames, { serverFor: () => server, sync }, { kind: 'member' });
+  const session = new Session(frames, { serverFor: () => server, sync }, { kind: 'member' }, budget);
   session.start();
   return session;
 };
@@ -94,10 +96,10 @@ export class RawEnd {
 /** A session of a device whose asker is raw. */
 export const rawAsker = (
   server: ThingServer,
-  options: MemoryChannelOptions = {},
+  options: MemoryChannelOptions & { budget?: AnswerBudget } = {},
 ): { raw: RawEnd; session: Session; channel: MemoryChannel } => {
   const [mine, theirs] = memoryChannelPair(asker, device, options);
-  const session = sessionOver(theirs, server);
+  const session = sessionOver(theirs, server, undefined, options.budget);
   return { raw: new RawEnd(mine), session, channel: theirs };
 };
 
