@@ -51,7 +51,8 @@ export class RuleLab {
   readonly peers: LabPeer[] = [];
   /** Everything that any Thing did. */
   readonly deeds: LabDeed[] = [];
-  readonly rules = new Map<string, SignedRecord>();
+  /** What was last known of values, by Thing and property. */
+  readonly lastKnown = new Map<string, { readonly value: unknown; readonly ageMs: number }>();
   readonly #records = new Map<string, Map<string, SignedRecord>>();
   readonly #cut = new Set<string>();
   #stamp = 0;
@@ -230,6 +231,11 @@ export class LabPeer {
     this.#lab.presenceChanged(this, true);
   }
 
+  /** From now on nothing can be stored here. */
+  failDisk(): void {
+    this.#state.commit = () => Promise.reject(new AlthingError('disk-full', 'The disk is full.'));
+  }
+
   /** The power goes; what was durable stays. */
   crash(): void {
     this.isUp = false;
@@ -246,11 +252,9 @@ export class LabPeer {
     await this.#state.close();
   }
 
-  /** Exposes a Thing with these properties, all observable, one event `bell` and one action `go`. */
-  expose(name: string, values: Record<string, unknown> = {}): LabThing {
-    const properties = Object.fromEntries(
-      Object.keys(values).map((property) => [property, { observable: true }]),
-    );
+  /** Exposes a Thing with these properties, observable unless it says otherwise, an event `bell` and an action `go`. */
+  expose(name: string, values: Record<string, unknown> = {}, observable = true): LabThing {
+    const properties = Object.fromEntries(Object.keys(values).map((property) => [property, { observable }]));
     const id = thingIdOf(this.id, name);
     const td = { id, title: name, '@type': 'Lab', properties, actions: { go: {} }, events: { bell: {} } };
     const thing: LabThing = {
@@ -338,7 +342,7 @@ export class LabPeer {
             .filter(({ td }) => type === undefined || td['@type'] === type)
             .filter(({ td }) => capability === undefined || Object.hasOwn(td.properties ?? {}, capability))
             .map(({ td, peer }) => ({ thing: td.id, peer })),
-        lastKnown: () => undefined,
+        lastKnown: (thing, property) => lab.lastKnown.get(`${thing} ${property}`),
         nameOf: (id) => lab.peer(id)?.name ?? parseThingId(id)?.name ?? id,
       },
       presence: {

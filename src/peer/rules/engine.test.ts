@@ -365,3 +365,59 @@ test('a step whose answer is lost is asked about, and never done twice', async (
   assert.deepEqual(lab.done, ['lamp.on=true']);
   await lab.close();
 });
+
+test('a last known value stands in for a device that is away, where the rule allows one so old', async () => {
+  const { lab, hall, kitchen, sensor } = await home();
+  const lux = kitchen.expose('lux', { level: 5 });
+  const local = hall.expose('fan', { on: 0 });
+  lab.link(hall, kitchen, false);
+  lab.lastKnown.set(`${lux.id} level`, { value: 3, ageMs: 5 * minute });
+  for (const [key, staleMs] of [
+    ['older', 4 * minute],
+    ['younger', 6 * minute],
+  ] as const)
+    lab.rule(key, {
+      ...{ staleMs, triggers: [becomes(sensor.id, true)] },
+      conditions: [`thing("${lux.id}").level < 4`],
+      steps: [write(local.id, key)],
+    });
+  await lab.pass(1000);
+  hall.emit(sensor, 'motion', true);
+  await lab.pass(5000);
+  assert.deepEqual(lab.done, ['fan.on="younger"']);
+  assert.equal(hall.executions('younger')[0]!.conditions[0]!.values[0]!.ageMs, 5 * minute);
+  assert.deepEqual(hall.outcomes('older'), ['not-run']);
+  await lab.close();
+});
+
+test('a property that cannot be observed is read every two seconds, and triggers as any other', async () => {
+  const { lab, hall, lamp } = await home();
+  const meter = hall.expose('meter', { watt: 10 }, false);
+  lab.rule('much', {
+    triggers: [{ property: { thing: meter.id, name: 'watt', above: 100 } }],
+    steps: [write(lamp.id, true)],
+  });
+  await lab.pass(3000);
+  meter.values.watt = 200;
+  await lab.pass(2500);
+  meter.values.watt = 300;
+  await lab.pass(minute);
+  assert.deepEqual(lab.done, ['lamp.on=true']);
+  await lab.close();
+});
+
+test('a disk that takes nothing does not stop a rule, and what it did is in its trace while it runs', async () => {
+  const { lab, hall, sensor, lamp } = await home();
+  lab.rule('light', {
+    triggers: [becomes(sensor.id, true)],
+    steps: [write(lamp.id, true), { delay: minute }, write(lamp.id, false)],
+  });
+  await lab.pass(1000);
+  hall.failDisk();
+  hall.emit(sensor, 'motion', true);
+  await lab.pass(1000);
+  assert.deepEqual(hall.outcomes('light'), ['running']);
+  await lab.pass(2 * minute);
+  assert.deepEqual(lab.done, ['lamp.on=true', 'lamp.on=false']);
+  await lab.close();
+});
