@@ -28,6 +28,7 @@ import { Addresses, ownAddresses } from './addresses.ts';
 import { Directory } from './directory.ts';
 import type { FabricRunOptions } from './fabric-run-options.ts';
 import { createFabricTime } from './fabric-time.ts';
+import { FormerNames } from './former-names.ts';
 import { endedText } from './governance/ended-text.ts';
 import { sightingTag } from './join.ts';
 import { Membership } from './membership.ts';
@@ -36,9 +37,7 @@ import { createDevice, type Device } from './sharing/device.ts';
 import { SeenThings } from './sharing/seen-things.ts';
 import { ShownMembership } from './sharing/shown-membership.ts';
 import { TdReader } from './td-reader.ts';
-
-/** Lets everything else that waits go first. */
-export const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+import { yieldTurn } from './yield-turn.ts';
 
 const tickMs = 1000;
 /** The note that holds the records by which another peer showed this one that it is out. */
@@ -72,6 +71,7 @@ export class FabricRun {
   #ticker: NodeJS.Timeout | undefined;
   readonly #card: OwnCard;
   readonly #tds: TdReader;
+  readonly #formerNames: FormerNames;
   /** What others ask for is looked up one after the other, each in a turn of its own. */
   #nextTurn: Promise<void> = Promise.resolve();
   #isOut = false;
@@ -130,9 +130,11 @@ export class FabricRun {
       membership: (records) => this.#shown.take(records),
       logger,
     });
+    this.#formerNames = new FormerNames(options.notes, logger);
     this.directory = new Directory(this.replica, {
       others: () => [this.#seen, ...options.others()],
       holdsRecords: () => !this.isGuest,
+      formerName: (peer) => this.#formerNames.of(peer),
     });
     this.#tds = new TdReader(this.directory, yieldTurn);
     this.#device = createDevice({
@@ -452,6 +454,7 @@ export class FabricRun {
     if (this.#closed) return;
     this.#reconciler.replicaChanged(change);
     void this.#tds.read(change.records);
+    this.#formerNames.dropped(change.removed);
     if (change.membership) {
       this.#device.gate.recheck();
       this.#want();
