@@ -12,9 +12,9 @@ export const run: RunCommand = async ({ home, out }) => {
   out.answer(peers, () =>
     table(
       ['NAME', 'ROLE', 'STATE', 'RTT', 'ADDRESS', 'LAST SEEN', 'ROOM', 'PEER'],
-      peers.map(({ name, role, state, rttMs, address, lastSeen, room, peer }) => [
+      peers.map(({ name, role, state, rttMs, address, lastSeen, room, gone, peer }) => [
         name,
-        role,
+        role ?? gone?.how ?? null,
         state,
         rttMs === null ? null : `${rttMs.toFixed(1)} ms`,
         address,

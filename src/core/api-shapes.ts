@@ -23,7 +23,8 @@ export interface DepartureInfo {
 export interface PeerInfo {
   peer: PeerId;
   name: string;
-  role: Role;
+  /** Null for this peer where it is out. */
+  role: Role | null;
   /** `unknown`: above 32 members there need be no session; one is made when a Thing there is used. */
   state: 'self' | 'online' | 'offline' | 'unknown';
   rttMs: number | null;
@@ -32,6 +33,8 @@ export interface PeerInfo {
   lastSeen: string | null;
   /** Where an admin says that it is. */
   room?: string;
+  /** How this peer came to be out of the fabric, where it is. */
+  gone?: DepartureInfo;
 }
 
 /** `GET /things?view=summary`, one entry. */

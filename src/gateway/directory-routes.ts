@@ -7,6 +7,7 @@ import type { DirectoryChange } from '../peer/peer-api.ts';
 import type { ThingFilter } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { type HttpAccess, withHttpForms } from './http-forms.ts';
+import { json } from './json-answer.ts';
 import { problemOf } from './problem.ts';
 import { authorizationOf, type Gateway, type GatewayContext, type Route } from './routes.ts';
 import { problemEvent } from './sse.ts';
@@ -32,7 +33,7 @@ export const directoryRoutes = (gateway: Gateway): Route[] => {
     const body = page
       ? { '@context': 'https://www.w3.org/2022/wot/discovery', '@type': 'ThingCollection', ...page, members }
       : members;
-    return json(body, { 'content-type': 'application/ld+json', ...headers });
+    return json(body, 200, { 'content-type': 'application/ld+json', ...headers });
   };
 
   const one = (c: GatewayContext): Response =>
@@ -136,9 +137,4 @@ const wholeNumber = (name: string, text: string | undefined, least: number): num
 const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1);
 
 const td = (description: ThingDescription): Response =>
-  json(description, { 'content-type': 'application/td+json' });
-
-const json = (value: unknown, headers: Record<string, string> = {}): Response =>
-  new Response(JSON.stringify(value), {
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
-  });
+  json(description, 200, { 'content-type': 'application/td+json' });

@@ -9,6 +9,7 @@ import {
   inQuery,
   type Json,
   listOf,
+  nullable,
   object,
   ok,
   operation,
@@ -22,7 +23,6 @@ import {
 const bool: Json = { type: 'boolean' };
 const count: Json = { type: 'integer' };
 const texts = listOf(text);
-const nullable = (schema: Json): Json => ({ oneOf: [schema, { type: 'null' }] });
 
 export const memberPaths: Json = {
   '/members': {

@@ -56,3 +56,6 @@ export const object = (properties: Record<string, Json>, optional: string[] = []
 export const time: Json = { type: 'string', format: 'date-time' };
 export const role: Json = { enum: ['admin', 'member', 'guest'] };
 export const textOrNull: Json = { type: ['string', 'null'] };
+
+/** What the schema says, or null. */
+export const nullable = (schema: Json): Json => ({ oneOf: [schema, { type: 'null' }] });

@@ -12,6 +12,7 @@ import {
   inQuery,
   type Json,
   listOf,
+  nullable,
   object,
   ok,
   operation,
@@ -295,15 +296,20 @@ const schemas: Json = {
     listen: listOf(text),
     gateway: object({ socket: text, http: textOrNull }),
   }),
-  PeerInfo: object({
-    peer: text,
-    name: text,
-    role,
-    state: { enum: ['self', 'online', 'offline', 'unknown'] },
-    rttMs: { type: ['number', 'null'] },
-    address: textOrNull,
-    lastSeen: textOrNull,
-  }),
+  PeerInfo: object(
+    {
+      peer: text,
+      name: text,
+      role: nullable(role),
+      state: { enum: ['self', 'online', 'offline', 'unknown'] },
+      rttMs: { type: ['number', 'null'] },
+      address: textOrNull,
+      lastSeen: textOrNull,
+      room: text,
+      gone: ref('Departure'),
+    },
+    ['room', 'gone'],
+  ),
   Finding: object(
     {
       check: text,

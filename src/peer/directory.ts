@@ -33,6 +33,8 @@ export interface DirectoryOptions {
   readonly others?: () => readonly OtherThings[];
   /** False for a guest: what records it may still have from better days are not listed, save its own. */
   readonly holdsRecords?: () => boolean;
+  /** What a peer called itself whose own records are not held any more. */
+  readonly formerName?: (peer: PeerId) => string | undefined;
 }
 
 /** A Thing that is listed. */
@@ -67,7 +69,7 @@ export class Directory {
     this.labels = new Labels(replica);
     this.peerNames = {
       label: (peer) => this.labels.ofPeer(peer).name,
-      claimed: (peer) => this.card(peer)?.name,
+      claimed: (peer) => this.card(peer)?.name ?? options.formerName?.(peer),
     };
   }
 

@@ -27,6 +27,7 @@ import { Addresses, ownAddresses } from './addresses.ts';
 import { Directory } from './directory.ts';
 import type { FabricRunOptions } from './fabric-run-options.ts';
 import { createFabricTime } from './fabric-time.ts';
+import { FormerNames } from './former-names.ts';
 import { endedText } from './governance/ended-text.ts';
 import { sightingTag } from './join.ts';
 import { Membership, rawList } from './membership.ts';
@@ -37,9 +38,7 @@ import { createDevice, type Device } from './sharing/device.ts';
 import { SeenThings } from './sharing/seen-things.ts';
 import { ShownMembership } from './sharing/shown-membership.ts';
 import { TdReader } from './td-reader.ts';
-
-/** Lets everything else that waits go first. */
-export const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+import { yieldTurn } from './yield-turn.ts';
 
 const tickMs = 1000;
 /** The note that holds the records by which another peer showed this one that it is out. */
@@ -73,6 +72,7 @@ export class FabricRun {
   #ticker: NodeJS.Timeout | undefined;
   readonly #card: OwnCard;
   readonly #tds: TdReader;
+  readonly #formerNames: FormerNames;
   /** What others ask for is looked up one after the other, each in a turn of its own. */
   #nextTurn: Promise<void> = Promise.resolve();
   #isOut = false;
@@ -131,9 +131,11 @@ export class FabricRun {
       membership: (records) => this.#shown.take(records),
       logger,
     });
+    this.#formerNames = new FormerNames(options.notes, logger);
     this.directory = new Directory(this.replica, {
       others: () => [this.#seen, ...options.others()],
       holdsRecords: () => !this.isGuest,
+      formerName: (peer) => this.#formerNames.of(peer),
     });
     this.#tds = new TdReader(this.directory, yieldTurn);
     const scopeTime = () => ({ ms: this.time.timeMs(), known: this.time.timeKnown() });
@@ -457,6 +459,7 @@ export class FabricRun {
     this.#reconciler.replicaChanged(change);
     this.rules.recordsChanged(change);
     void this.#tds.read(change.records);
+    this.#formerNames.dropped(change.removed);
     if (change.membership) {
       this.#device.gate.recheck();
       this.#want();

@@ -9,9 +9,8 @@ import { type PeerId, peerIdOf, publicKeyOf } from '../core/ids.ts';
 import { encodeTicket } from '../fabric/ticket.ts';
 import type { Replica } from '../replica/replica.ts';
 import { rawOf } from './membership.ts';
+import { checkTicketBounds, dayMs } from './ticket-bounds.ts';
 
-const dayMs = 86_400_000;
-const maxExpiryMs = 365 * dayMs;
 const maxUses = 10_000;
 const ticketPeers = 3;
 
@@ -32,10 +31,7 @@ export const createInvite = async (request: InviteRequest, options: InviteOption
   const { role = 'member', uses = 1, expiresMs = dayMs } = request;
   if (role !== 'member' && role !== 'guest')
     throw new AlthingError('bad-input', `An invite is for a member or a guest, not for "${role}".`);
-  if (!Number.isSafeInteger(uses) || uses < 1 || uses > maxUses)
-    throw new AlthingError('bad-input', `An invite has 1 to ${maxUses} uses, not ${uses}.`);
-  if (!Number.isSafeInteger(expiresMs) || expiresMs < 1 || expiresMs > maxExpiryMs)
-    throw new AlthingError('bad-input', `An invite lasts up to a year: ${expiresMs} ms is not possible.`);
+  checkTicketBounds('An invite', { uses, maxUses, lifetimeMs: expiresMs });
   const self = replica.authority.members.get(replica.self);
   if (self?.role !== 'admin')
     throw new AlthingError('not-admin', 'Only an admin of the fabric makes invites, and this peer is none.');

@@ -17,18 +17,20 @@ export const peerList = (
   const infos = [...members].map((peer): PeerInfo => {
     const session = supervisor.session(peer);
     const isSelf = peer === self.id;
+    const gone = isSelf ? run.departure : undefined;
     const label = directory.labels.ofPeer(peer);
     const known = isSelf ? undefined : run.addressOf(peer);
     const lastSeen = session || isSelf ? Date.now() : run.lastSeen(peer);
     return {
       peer,
       name: label.name ?? (isSelf ? self.name : (directory.card(peer)?.name ?? peer.slice(0, 12))),
-      role: membership.roleOf(peer) ?? 'member',
+      role: gone ? null : (membership.roleOf(peer) ?? 'member'),
       state: isSelf ? 'self' : session ? 'online' : supervisor.seeks(peer) ? 'offline' : 'unknown',
       rttMs: session?.rttMs ?? null,
       address: isSelf ? self.address : (session?.remoteAddress ?? (known && formatEndpoint(known)) ?? null),
       lastSeen: lastSeen === undefined ? null : new Date(lastSeen).toISOString(),
       ...(label.room !== undefined && { room: label.room }),
+      ...(gone && { gone }),
     };
   });
   return infos.sort((a, b) => a.name.localeCompare(b.name));

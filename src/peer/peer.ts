@@ -53,7 +53,7 @@ import type { ListedThing } from './directory.ts';
 import { DirectoryChanges } from './directory-changes.ts';
 import { examine } from './doctor.ts';
 import { ExposedThings } from './exposed-things.ts';
-import { FabricRun, yieldTurn } from './fabric-run.ts';
+import { FabricRun } from './fabric-run.ts';
 import type { OpenedState } from './fabric-run-options.ts';
 import { checkAlone } from './governance/alone.ts';
 import { Governance } from './governance/governance.ts';
@@ -77,6 +77,7 @@ import { thingList } from './thing-list.ts';
 import { Tokens } from './tokens.ts';
 import { version } from './version.ts';
 import { createWot } from './wot.ts';
+import { yieldTurn } from './yield-turn.ts';
 
 const nothingStored: StoredState = { records: [], local: new Map() };
 const joinTimeoutMs = 15_000;

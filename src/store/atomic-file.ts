@@ -3,7 +3,7 @@
  * Relies on POSIX: a rename or link within one directory is atomic, and fsync makes it last.
  */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { storeError } from './store-error.ts';
 
@@ -38,6 +38,23 @@ export const writeFileAtomic = async (
   } finally {
     // Gone already after a rename, which `force` accepts; any other failure here must not hide the one above.
     await rm(temporary, { force: true }).catch(() => {});
+  }
+};
+
+/**
+ * The text of a small file (latin1), or undefined where there is none; one that has more than `maxBytes` is no text of
+ * ours, and reads as an empty one. The file is never changed. Throws `home-read-only`, `disk-failed`.
+ */
+export const readSmallFile = async (
+  path: string,
+  { maxBytes }: { maxBytes: number },
+): Promise<string | undefined> => {
+  try {
+    const bytes = await readFile(path);
+    return bytes.length <= maxBytes ? bytes.toString('latin1') : '';
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw storeError(error, path);
   }
 };
 

@@ -3,10 +3,8 @@
  * Relies on `atomic-file.ts` for files that are whole or absent.
  */
 import { hash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { AlthingError } from '../core/errors.ts';
-import { writeFileAtomic } from './atomic-file.ts';
-import { storeError } from './store-error.ts';
+import { readSmallFile, writeFileAtomic } from './atomic-file.ts';
 
 /** What a key file is for; a file of one kind is not read as the other. */
 export type KeyFileKind = 'identity' | 'recovery';
@@ -34,14 +32,9 @@ export const parseKeyFile = (kind: KeyFileKind, text: string): Uint8Array | unde
  * Throws `key-corrupt`, `home-read-only`, `disk-failed`.
  */
 export const readKeyFile = async (path: string, kind: KeyFileKind): Promise<Uint8Array | undefined> => {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw storeError(error, path);
-  }
-  const key = bytes.length <= maxFileBytes ? parseKeyFile(kind, bytes.toString('latin1')) : undefined;
+  const text = await readSmallFile(path, { maxBytes: maxFileBytes });
+  if (text === undefined) return undefined;
+  const key = parseKeyFile(kind, text);
   if (key) return key;
   throw new AlthingError(
     'key-corrupt',

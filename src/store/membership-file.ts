@@ -3,12 +3,10 @@
  * Relies on `atomic-file.ts` for a file that is whole or absent, and on a checksum, so that damage is seen.
  */
 import { hash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { decode, encode } from '../core/codec.ts';
 import { AlthingError } from '../core/errors.ts';
-import { writeFileAtomic } from './atomic-file.ts';
-import { storeError } from './store-error.ts';
+import { readSmallFile, writeFileAtomic } from './atomic-file.ts';
 
 /** What a member must know to be one: its fabric, its proof, some way to the others, and where it stands itself. */
 export interface MembershipFacts {
@@ -59,14 +57,9 @@ export const parseMembershipFile = (text: string): MembershipFacts | undefined =
  * Throws `store-corrupt` where it is damaged, `home-read-only`, `disk-failed`.
  */
 export const readMembershipFile = async (path: string): Promise<MembershipFacts | undefined> => {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw storeError(error, path);
-  }
-  const facts = bytes.length <= maxFileBytes ? parseMembershipFile(bytes.toString('latin1')) : undefined;
+  const text = await readSmallFile(path, { maxBytes: maxFileBytes });
+  if (text === undefined) return undefined;
+  const facts = parseMembershipFile(text);
   if (facts) return facts;
   throw new AlthingError('store-corrupt', `${path} is damaged: it does not match its checksum.`);
 };

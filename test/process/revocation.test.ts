@@ -42,10 +42,14 @@ const says = (at: LabPeer, of: string, expected: string): Promise<unknown> =>
     { timeoutMs: 20_000, what: `${at.ready.name} to say that ${of} is ${expected}` },
   );
 
-const knowsThatItIsOut = (peer: LabPeer): Promise<unknown> =>
-  waitFor(() => peer.process.stderr.includes('was put out of'), {
+/** It says so in its log, and does not list itself as a member any more. */
+const knowsThatItIsOut = async (peer: LabPeer): Promise<void> => {
+  await waitFor(() => peer.process.stderr.includes('was put out of'), {
     what: () => peer.process.describe('to learn that it is out'),
   });
+  const self = (await peersAt(peer)).find(({ state }) => state === 'self');
+  assert.deepEqual([self?.role, self?.gone?.how], [null, 'revoked']);
+};
 
 test('a member is revoked while it is on: sessions close, it says so, and it can join again with a new key', async () => {
   const [hall, bulb, phone] = await Promise.all([
@@ -66,6 +70,10 @@ test('a member is revoked while it is on: sessions close, it says so, and it can
   await waitFor(() => offline(phone, bulb.id), { what: 'the session to close' });
   await waitFor(() => offline(bulb, hall.id), { what: 'the session to close' });
   await knowsThatItIsOut(bulb);
+
+  // Its own records are dropped there, and people still know what it was called.
+  const named = (await membersAt(phone)).find(({ peer }) => peer === bulb.id);
+  assert.equal(named?.name, 'bulb');
 
   // Its old ticket lets nobody in, neither the old key nor a fresh one.
   const again = await bulb.run('join', await ticketOf(hall));

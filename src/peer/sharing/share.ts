@@ -13,10 +13,9 @@ import type { Replica } from '../../replica/replica.ts';
 import type { LocalNotes } from '../../store/local-notes.ts';
 import type { ThingDescription } from '../../thing/thing-description.ts';
 import { rawOf } from '../membership.ts';
+import { checkTicketBounds, dayMs } from '../ticket-bounds.ts';
 
 const notePrefix = 'share/';
-const dayMs = 86_400_000;
-const maxForMs = 365 * dayMs;
 const maxShares = 512;
 const maxTitle = 128;
 
@@ -114,10 +113,7 @@ const termsOf = (
   const ids = [...new Set(tds.map(({ id }) => id))];
   if (ids.length === 0 || ids.length > maxPassThings)
     throw new AlthingError('bad-input', `A pass is for 1 to ${maxPassThings} Things, not ${things.length}.`);
-  if (!Number.isSafeInteger(uses) || uses < 1 || uses > maxPassUses)
-    throw new AlthingError('bad-input', `A pass is for 1 to ${maxPassUses} strangers, not ${uses}.`);
-  if (!Number.isSafeInteger(forMs) || forMs < 1 || forMs > maxForMs)
-    throw new AlthingError('bad-input', `A pass lasts up to a year: ${forMs} ms is not possible.`);
+  checkTicketBounds('A pass', { uses, maxUses: maxPassUses, lifetimeMs: forMs });
   if (operations.length === 0) throw new AlthingError('bad-input', 'A pass allows at least one operation.');
   for (const name of affordances ?? [])
     if (
