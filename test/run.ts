@@ -31,6 +31,8 @@ const { values: options } = parseArgs({ options: { long: { type: 'boolean', defa
 const env = {
   ...process.env,
   PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+  // Each test file is a process of its own, and compiles what it loads.
+  NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'althing-tests'),
   ...(options.long && { ALTHING_TEST_LONG: '1' }),
 };
 

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { GatewayClient } from '../../src/client/client.ts';
 import { unixTransport } from '../../src/client/unix-transport.ts';
 import { type ErrorCode, errorTable } from '../../src/core/errors.ts';
@@ -100,97 +100,100 @@ test('invites: expired, used up; and a peer that has others in its fabric does n
   await Promise.all([one.kill('SIGTERM'), two.kill('SIGTERM')]);
 });
 
-test('a ticket whose members are all away says so, and nothing hangs', async () => {
-  const away = await lab.startPeer({ name: 'away' });
-  const { ticket } = await clientOf(away).invite({});
-  await away.kill();
-  const home = await lab.makeHome();
-  oneError(await lab.run(home, ['join', ticket]), 'join-unreachable');
-});
+// The first of them waits for devices that are away: the others go on meanwhile.
+describe('what the outside does wrong', { concurrency: 2 }, () => {
+  test('a ticket whose members are all away says so, and nothing hangs', async () => {
+    const away = await lab.startPeer({ name: 'away' });
+    const { ticket } = await clientOf(away).invite({});
+    await away.kill();
+    const home = await lab.makeHome();
+    oneError(await lab.run(home, ['join', ticket]), 'join-unreachable');
+  });
 
-test('Things, affordances, values and inputs that do not exist or do not fit', async () => {
-  oneError(await hall.run('read', 'nothing', 'level'), 'thing-unknown');
-  oneError(await hall.run('read', 'lamp', 'nothing'), 'affordance-unknown');
-  oneError(await hall.run('read', 'lamp', 'n'.repeat(2000)), 'affordance-unknown');
-  oneError(await hall.run('invoke', 'lamp', 'nothing'), 'affordance-unknown');
-  oneError(await hall.run('write', 'lamp', 'level', '101'), 'value-invalid');
-  oneError(await hall.run('write', 'lamp', 'level', '"bright"'), 'value-invalid');
-  oneError(await hall.run('invoke', 'lamp', 'fade', '{"to":"dark"}'), 'value-invalid');
-  oneError(await hall.run('observe', 'lamp', 'level'), 'operation-unsupported');
-  assert.equal(await hall.cli('read', 'lamp', 'level'), 7);
-});
+  test('Things, affordances, values and inputs that do not exist or do not fit', async () => {
+    oneError(await hall.run('read', 'nothing', 'level'), 'thing-unknown');
+    oneError(await hall.run('read', 'lamp', 'nothing'), 'affordance-unknown');
+    oneError(await hall.run('read', 'lamp', 'n'.repeat(2000)), 'affordance-unknown');
+    oneError(await hall.run('invoke', 'lamp', 'nothing'), 'affordance-unknown');
+    oneError(await hall.run('write', 'lamp', 'level', '101'), 'value-invalid');
+    oneError(await hall.run('write', 'lamp', 'level', '"bright"'), 'value-invalid');
+    oneError(await hall.run('invoke', 'lamp', 'fade', '{"to":"dark"}'), 'value-invalid');
+    oneError(await hall.run('observe', 'lamp', 'level'), 'operation-unsupported');
+    assert.equal(await hall.cli('read', 'lamp', 'level'), 7);
+  });
 
-test('a Thing Description that is invalid is told with where it is, and the peer is up all the same', async () => {
-  const file = join(scripts, 'invalid.mjs');
-  await writeFile(
-    file,
-    `export default async (wot) => {
+  test('a Thing Description that is invalid is told with where it is, and the peer is up all the same', async () => {
+    const file = join(scripts, 'invalid.mjs');
+    await writeFile(
+      file,
+      `export default async (wot) => {
       const thing = await wot.produce({ title: 'Bad', properties: { level: { type: 'colour' } } });
       await thing.expose();
     };`,
-  );
-  const peer = await lab.startPeer({ args: ['--things', file, '--things', join(scripts, 'lamp.mjs')] });
-  assert.match(peer.process.stderr, /td-invalid/);
-  assert.match(peer.process.stderr, /The script failed: .*The property .*level.* of .*Bad/);
-  assert.deepEqual(
-    (await clientOf(peer).things()).map(({ title }) => title),
-    ['Lamp'],
-  );
-  await peer.kill('SIGTERM');
-});
+    );
+    const peer = await lab.startPeer({ args: ['--things', file, '--things', join(scripts, 'lamp.mjs')] });
+    assert.match(peer.process.stderr, /td-invalid/);
+    assert.match(peer.process.stderr, /The script failed: .*The property .*level.* of .*Bad/);
+    assert.deepEqual(
+      (await clientOf(peer).things()).map(({ title }) => title),
+      ['Lamp'],
+    );
+    await peer.kill('SIGTERM');
+  });
 
-test('a port that is in use, an address that is not ours', async () => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  const home = await lab.makeHome();
-  const flags = ['--no-mdns', '--no-system'];
-  oneError(await lab.run(home, ['up', '--listen', `127.0.0.1:${port}`, ...flags]), 'port-in-use');
-  oneError(await lab.run(home, [...up, '--http', `127.0.0.1:${port}`]), 'port-in-use');
-  oneError(await lab.run(home, ['up', '--listen', '192.0.2.1:0', ...flags]), 'listen-failed');
-  server.close();
-  await (await lab.startPeer({ home })).kill('SIGTERM');
-});
+  test('a port that is in use, an address that is not ours', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const home = await lab.makeHome();
+    const flags = ['--no-mdns', '--no-system'];
+    oneError(await lab.run(home, ['up', '--listen', `127.0.0.1:${port}`, ...flags]), 'port-in-use');
+    oneError(await lab.run(home, [...up, '--http', `127.0.0.1:${port}`]), 'port-in-use');
+    oneError(await lab.run(home, ['up', '--listen', '192.0.2.1:0', ...flags]), 'listen-failed');
+    server.close();
+    await (await lab.startPeer({ home })).kill('SIGTERM');
+  });
 
-test('a damaged home is left as it is, and each damage has its own error', async () => {
-  const home = await lab.makeHome();
-  const made = await lab.run(home, ['init', '--name', 'attic']);
-  const peerId = (made.json as { peer: string }).peer;
-  const config = join(home, 'config.yaml');
-  const key = join(home, 'identity.key');
-  const state = join(home, 'state.db');
-  const damages: [file: string, damage: (good: Buffer) => Buffer, code: ErrorCode][] = [
-    [config, () => Buffer.from('listen: [unclosed'), 'config-invalid'],
-    [config, () => Buffer.from('listen: 17\n'), 'config-invalid'],
-    [key, (good) => good.subarray(0, 10), 'key-corrupt'],
-    [key, () => Buffer.alloc(0), 'key-corrupt'],
-    [
-      key,
-      (good) => Buffer.from(good.toString('latin1').replace(/[a-zA-Z0-9]{8}/, '!!!!!!!!'), 'latin1'),
-      'key-corrupt',
-    ],
-    [
-      state,
-      (good) => Buffer.concat([Buffer.from('not a database at all'), good.subarray(21)]),
-      'store-corrupt',
-    ],
-    [
-      state,
-      (good) => Buffer.concat([good.subarray(0, 4096), Buffer.alloc(good.length - 4096, 0x5a)]),
-      'store-corrupt',
-    ],
-  ];
-  for (const [file, damage, code] of damages) {
-    const good = await readFile(file);
-    const bad = damage(good);
-    await writeFile(file, bad);
-    oneError(await lab.run(home, up), code);
-    assert.deepEqual(await readFile(file), bad, `${file} was changed`);
-    await writeFile(file, good);
-  }
-  const peer = await lab.startPeer({ home });
-  assert.equal(peer.id, peerId);
-  await peer.kill('SIGTERM');
+  test('a damaged home is left as it is, and each damage has its own error', async () => {
+    const home = await lab.makeHome();
+    const made = await lab.run(home, ['init', '--name', 'attic']);
+    const peerId = (made.json as { peer: string }).peer;
+    const config = join(home, 'config.yaml');
+    const key = join(home, 'identity.key');
+    const state = join(home, 'state.db');
+    const damages: [file: string, damage: (good: Buffer) => Buffer, code: ErrorCode][] = [
+      [config, () => Buffer.from('listen: [unclosed'), 'config-invalid'],
+      [config, () => Buffer.from('listen: 17\n'), 'config-invalid'],
+      [key, (good) => good.subarray(0, 10), 'key-corrupt'],
+      [key, () => Buffer.alloc(0), 'key-corrupt'],
+      [
+        key,
+        (good) => Buffer.from(good.toString('latin1').replace(/[a-zA-Z0-9]{8}/, '!!!!!!!!'), 'latin1'),
+        'key-corrupt',
+      ],
+      [
+        state,
+        (good) => Buffer.concat([Buffer.from('not a database at all'), good.subarray(21)]),
+        'store-corrupt',
+      ],
+      [
+        state,
+        (good) => Buffer.concat([good.subarray(0, 4096), Buffer.alloc(good.length - 4096, 0x5a)]),
+        'store-corrupt',
+      ],
+    ];
+    for (const [file, damage, code] of damages) {
+      const good = await readFile(file);
+      const bad = damage(good);
+      await writeFile(file, bad);
+      oneError(await lab.run(home, up), code);
+      assert.deepEqual(await readFile(file), bad, `${file} was changed`);
+      await writeFile(file, good);
+    }
+    const peer = await lab.startPeer({ home });
+    assert.equal(peer.id, peerId);
+    await peer.kill('SIGTERM');
+  });
 });
 
 /** Commands run so see a home on a small file system of their own. */
