@@ -140,17 +140,14 @@ export class ScriptRun {
   }
 
   #take(notice: ChildNotice, host: ScriptHost): void {
+    // Whatever it says shows that it runs: what hangs from now on hangs.
+    this.#hasAnswered = true;
     if (notice.topic === 'started') this.#markStarted();
     else if (notice.topic === 'fatal') this.#fatal = notice.params.message;
     else if (notice.topic === 'flooded')
       this.#kill('flooded', `it had more than ${channelLimits.waitingRequests} requests waiting at once`);
-    else if (notice.topic === 'pong') this.#answered();
+    else if (notice.topic === 'pong') this.#unanswered = 0;
     else host.notice(notice);
-  }
-
-  #answered(): void {
-    this.#unanswered = 0;
-    this.#hasAnswered = true;
   }
 
   #broke(error: AlthingError | undefined): void {
