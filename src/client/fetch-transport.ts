@@ -63,7 +63,7 @@ async function* chunksOf(
   } catch (error) {
     throw failure(error);
   } finally {
-    // Ends the exchange when the reader leaves early; a stream that has ended or failed has nothing left to cancel.
+    // Ends the exchange when the reader leaves early; one that has failed was told above and cannot be cancelled.
     await reader.cancel().catch(() => {});
   }
 }

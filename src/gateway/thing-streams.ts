@@ -85,7 +85,7 @@ export const nextValue = async (
   call: ThingCall<StreamOperation>,
 ): Promise<unknown> => {
   const result = Promise.withResolvers<unknown>();
-  // It may fail before it is awaited below, where the failure is thrown: until then nobody has missed it.
+  // It may fail before it is awaited below, where the failure is thrown: this only keeps it from counting as unhandled.
   result.promise.catch(() => {});
   const options = callOptions(c, gateway);
   const leave = () => result.reject(new AlthingError('cancelled', 'The long poll was given up.'));

@@ -68,6 +68,7 @@ test('a flood of strangers from one address makes a peer think 64 times; members
   const limit = new DoorLimit(() => 0);
   const call = async (from: PeerId, host: string, say: 'hello' | 'ticket'): Promise<string> => {
     const [mine, theirs] = memoryChannelPair(from, device, { diallerAddress: `${host}:50000` });
+    // The door's own failure is what it tells the caller, whose outcome is looked at below.
     const answered = answerDoor(new FrameChannel(theirs), gate, { limit }).catch(() => {});
     const claim = { fabric: gate.fabric, invite: new Uint8Array(32), proof: new Uint8Array(64), records: [] };
     const frames = new FrameChannel(mine);

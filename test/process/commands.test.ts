@@ -3,26 +3,13 @@
  * Relies on a real gateway over a fake peer in this process, and on real `althing` processes.
  */
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { AlthingError, errorTable } from '../../src/core/errors.ts';
-import { silentLogger } from '../../src/core/logger.ts';
-import { startGateway } from '../../src/gateway/server.ts';
-import { homePaths } from '../../src/store/home.ts';
-import { FakePeer, lampId } from '../../src/testing/fake-peer.ts';
-import { ProcessLab } from '../../src/testing/process-lab.ts';
+import { startCommandGateway } from '../../src/testing/command-gateway.ts';
+import { lampId } from '../../src/testing/fake-peer.ts';
 import { waitFor } from '../../src/testing/wait-for.ts';
 
-const lab = new ProcessLab();
-const home = await lab.makeHome();
-const peer = new FakePeer();
-const gateway = await startGateway(peer, {
-  socketPath: homePaths(home).gatewaySocket,
-  logger: silentLogger,
-});
-after(async () => {
-  await gateway.close();
-  await lab.close();
-});
+const { lab, home, peer } = await startCommandGateway();
 
 const run = (...args: string[]) => lab.run(home, args);
 

@@ -48,9 +48,8 @@ test('--once tells the whole story with the round trip of each command, and leav
 
 for (const [signal, moment] of [
   ['SIGINT', 'started'],
-  ['SIGHUP', 'started'],
-  // With every kind of process there, and one device dead.
-  ['SIGTERM', 'missed'],
+  ['SIGTERM', 'connected'],
+  ['SIGHUP', 'missed'],
 ] as const)
   test(`${signal} after "${moment}" ends all processes and removes all directories`, async (t) => {
     const { demo, temp } = await startDemo(t, ['--json']);

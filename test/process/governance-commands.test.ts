@@ -3,25 +3,11 @@
  * Relies on a real gateway over a fake peer in this process, and on real `althing` processes.
  */
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
-import { silentLogger } from '../../src/core/logger.ts';
-import { startGateway } from '../../src/gateway/server.ts';
-import { homePaths } from '../../src/store/home.ts';
+import { test } from 'node:test';
+import { startCommandGateway } from '../../src/testing/command-gateway.ts';
 import { hallId } from '../../src/testing/fake-governance.ts';
-import { FakePeer } from '../../src/testing/fake-peer.ts';
-import { ProcessLab } from '../../src/testing/process-lab.ts';
 
-const lab = new ProcessLab();
-const home = await lab.makeHome();
-const peer = new FakePeer();
-const gateway = await startGateway(peer, {
-  socketPath: homePaths(home).gatewaySocket,
-  logger: silentLogger,
-});
-after(async () => {
-  await gateway.close();
-  await lab.close();
-});
+const { lab, home, peer } = await startCommandGateway();
 
 /** What people see. */
 const shown = async (...args: string[]): Promise<string> => {

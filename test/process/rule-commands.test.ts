@@ -5,28 +5,14 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { createOutput, type TextStream } from '../../src/cli/output.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { type AlthingError, toAlthingError } from '../../src/core/errors.ts';
-import { silentLogger } from '../../src/core/logger.ts';
-import { startGateway } from '../../src/gateway/server.ts';
-import { homePaths } from '../../src/store/home.ts';
-import { FakePeer } from '../../src/testing/fake-peer.ts';
-import { ProcessLab } from '../../src/testing/process-lab.ts';
+import { startCommandGateway } from '../../src/testing/command-gateway.ts';
 import { waitFor } from '../../src/testing/wait-for.ts';
 
-const lab = new ProcessLab();
-const home = await lab.makeHome();
-const peer = new FakePeer();
-const gateway = await startGateway(peer, {
-  socketPath: homePaths(home).gatewaySocket,
-  logger: silentLogger,
-});
-after(async () => {
-  await gateway.close();
-  await lab.close();
-});
+const { lab, home, peer } = await startCommandGateway();
 
 interface Said {
   readonly stdout: string;

@@ -106,13 +106,18 @@ export class RuleHost implements StandbyHandlers {
 
   /** The engine, whether there are rules or not. */
   engine(): Promise<RuleEngine> {
-    this.#loading ??= this.#load();
+    this.#loading ??= this.#load().catch((error: unknown) => {
+      // As while the package is being replaced: whoever asks next tries again.
+      this.#loading = undefined;
+      throw error;
+    });
     return this.#loading;
   }
 
   /** Stops what runs; it goes on after the next start. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    // What could not be loaded was told to whoever asked for it, and has nothing to stop.
     const engine = await this.#loading?.catch(() => undefined);
     await engine?.close();
     for (const timer of this.#timers) clearTimeout(timer);

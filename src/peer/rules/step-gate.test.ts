@@ -89,6 +89,7 @@ test('a device that lost its power between writing down and finishing says that 
 test('a device that lost its power before its entry was durable has not begun, and may do it', async () => {
   const lab = new StepLab(undefined, { byHand: true });
   const thing = new CountingThing();
+  // Nobody is left to hear how it ends: the power goes while it waits for the disk.
   void lab.steps.request(thing, labWrite, labContext(labStep())).catch(() => {});
   await settle();
   lab.state.crash();

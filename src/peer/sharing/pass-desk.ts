@@ -66,6 +66,7 @@ export class GuestDesk implements PassDesk {
     judgePass(pass, this.authorityFor(pass), time());
     // One after the other: two strangers in one moment must not both be the first.
     const bound = this.#turn.then(() => this.#bind(pass, presenter));
+    // The next one's turn comes whatever became of this one, who gets the error below.
     this.#turn = bound.catch(() => undefined);
     await bound;
     return { kind: 'pass', pass };
