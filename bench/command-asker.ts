@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:tls';
-import { createPeer } from '../src/peer/peer.ts';
+import { createPeer } from '../src/peer/create-peer.ts';
 import { tlsIdentityOf } from '../src/store/certificate.ts';
 import { waitFor } from '../src/testing/wait-for.ts';
 import { cpuMicroseconds, type EchoSettings } from './command-messages.ts';

@@ -2,7 +2,7 @@
  * The device of the command bench: a peer that exposes a lamp in its own process.
  * Relies on `createPeer` as programs that embed Althing use it; on loopback, without discovery.
  */
-import { createPeer } from '../src/peer/peer.ts';
+import { createPeer } from '../src/peer/create-peer.ts';
 import { cpuMicroseconds } from './command-messages.ts';
 
 const [home = ''] = process.argv.slice(2);

@@ -9,7 +9,7 @@ import { peerIdOf, thingIdOf } from '../src/core/ids.ts';
 import { silentLogger } from '../src/core/logger.ts';
 import { joinProofBytes } from '../src/fabric/control.ts';
 import { decodeFabric, type Fabric } from '../src/fabric/genesis.ts';
-import { createPeer } from '../src/peer/peer.ts';
+import { createPeer } from '../src/peer/create-peer.ts';
 import type { StateStore } from '../src/replica/record-store.ts';
 import { Replica } from '../src/replica/replica.ts';
 import { homePaths } from '../src/store/home.ts';

@@ -5,7 +5,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { createPeer } from '../src/peer/peer.ts';
+import { createPeer } from '../src/peer/create-peer.ts';
 import { tdOf, titleOf } from './state-home.ts';
 
 const [home = ''] = process.argv.slice(2);

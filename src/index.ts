@@ -18,7 +18,8 @@ export { AlthingError, type ErrorCode, errorTable } from './core/errors.ts';
 export type { PeerId } from './core/ids.ts';
 export type { Logger } from './core/logger.ts';
 export { startGateway } from './gateway/server.ts';
-export { createPeer, Peer } from './peer/peer.ts';
+export { createPeer } from './peer/create-peer.ts';
+export { Peer } from './peer/peer.ts';
 export type { PeerOptions } from './peer/peer-options.ts';
 export type {
   ActionStatus,

@@ -19,7 +19,7 @@ export const withOwnPeer = async <T>(
   use: (peer: PeerApi) => Promise<T>,
 ): Promise<T> => {
   const { createJoiningPeer } = await import('../peer/governance/renew.ts');
-  const { createPeer } = await import('../peer/peer.ts');
+  const { createPeer } = await import('../peer/create-peer.ts');
   // Under --json stderr carries nothing but the error.
   const logger = out.json ? silentLogger : createHumanLogger('warn', process.stderr, () => new Date());
   const peer = await (renew ? createJoiningPeer : createPeer)({ ...options, home, logger });

@@ -16,10 +16,8 @@ import { answerDoor, greet } from '../net/handshake.ts';
 import type { NetworkInterface } from '../net/interfaces.ts';
 import type { Session } from '../net/session.ts';
 import { Supervisor } from '../net/supervisor.ts';
-import type { Reconciler } from '../replica/reconciler.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicaChange } from '../replica/replica-change.ts';
-import type { SyncLink, SyncMessage } from '../replica/sync-messages.ts';
 import type { Withheld } from '../replica/withheld.ts';
 import { writingClock } from '../replica/writing-clock.ts';
 import { hmacSha256 } from '../store/node-crypto.ts';
@@ -31,8 +29,8 @@ import { FormerNames } from './former-names.ts';
 import { endedText } from './governance/ended-text.ts';
 import { sightingTag } from './join.ts';
 import { Membership, rawList } from './membership.ts';
-import { openReconciler } from './open-reconciler.ts';
 import { OwnCard } from './own-card.ts';
+import { RecordLinks } from './record-links.ts';
 import { DeviceRules } from './rules/device-rules.ts';
 import { createDevice, type Device } from './sharing/device.ts';
 import { SeenThings } from './sharing/seen-things.ts';
@@ -40,7 +38,6 @@ import { ShownMembership } from './sharing/shown-membership.ts';
 import { TdReader } from './td-reader.ts';
 import { yieldTurn } from './yield-turn.ts';
 
-const tickMs = 1000;
 /** The note that holds the records by which another peer showed this one that it is out. */
 const dismissalNote = 'dismissal';
 /** Records on which it depends what guests and rules may see. */
@@ -65,16 +62,13 @@ export class FabricRun {
   readonly #seen: SeenThings;
   readonly #device: Device;
   readonly #guards = new Map<Session, () => void>();
-  readonly #reconciler: Reconciler;
+  readonly #links: RecordLinks;
   readonly #addresses: Addresses;
-  readonly #links = new Map<Session, SyncLink>();
   readonly #lastSeen = new Map<PeerId, number>();
-  #ticker: NodeJS.Timeout | undefined;
   readonly #card: OwnCard;
   readonly #tds: TdReader;
   readonly #formerNames: FormerNames;
-  /** What others ask for is looked up one after the other, each in a turn of its own. */
-  #nextTurn: Promise<void> = Promise.resolve();
+  #isStarted = false;
   #isOut = false;
   #closed = false;
 
@@ -166,7 +160,8 @@ export class FabricRun {
       interfaces: options.interfaces,
       published: (peer) => this.directory.card(peer)?.addresses ?? [],
     });
-    this.#reconciler = openReconciler(this.replica, { crypto, logger });
+    const isGuest = (peer: PeerId) => this.membership.roleOf(peer) === 'guest';
+    this.#links = new RecordLinks(this.replica, { isGuest, crypto, logger });
     const limit = new DoorLimit(() => performance.now());
     this.supervisor = new Supervisor({
       self: this.#self,
@@ -176,14 +171,14 @@ export class FabricRun {
       belongs: (peer) => this.membership.belongs(peer),
       host: {
         serverFor: (visitor) => this.#device.server.serverFor(visitor),
-        sync: (session, message) => this.#sync(session, message),
+        sync: (session, message) => this.#links.handle(session, message),
       },
       endpointsOf: (peer) => this.#addresses.endpointsOf(peer),
       followed: () => [...options.followed(), ...this.rules.host.needed],
       random: Math.random,
       logger,
       opened: (session, first) => this.#opened(session, first),
-      neighbour: (session) => this.#link(session),
+      neighbour: (session) => this.#links.link(session),
       closed: (session, last, reason) => this.#ended(session, last, reason),
       fruitless: () => options.discovery?.probe(),
     });
@@ -203,7 +198,8 @@ export class FabricRun {
     this.#want();
     this.supervisor.bootstrap(this.departure ? [] : this.#options.bootstrap);
     this.#checkDeparture();
-    this.#ticker = setInterval(() => this.#reconciler.tick(), tickMs);
+    this.#isStarted = true;
+    this.#links.start();
     void this.#tds.read(this.replica.each('thing'));
     const here = await caughtUp;
     await this.publishCard();
@@ -213,7 +209,7 @@ export class FabricRun {
 
   /** Who claims to hold records and does not give them. */
   withheld(): Withheld[] {
-    return this.#reconciler.withheld();
+    return this.#links.withheld();
   }
 
   /** The store takes records again: what could not be written meanwhile is written now. */
@@ -229,18 +225,7 @@ export class FabricRun {
    */
   caughtUp(timeoutMs: number): Promise<boolean> {
     if (this.isGuest) return this.#seen.firstRead(timeoutMs);
-    return new Promise((resolve) => {
-      const done = (here: boolean): void => {
-        clearTimeout(timer);
-        this.#reconciler.onSettled = undefined;
-        resolve(here);
-      };
-      const timer = setTimeout(() => done(false), timeoutMs);
-      // Before the records that admit this peer have come, there is more to follow.
-      this.#reconciler.onSettled = () => {
-        if (this.replica.authority.members.has(this.#self)) done(true);
-      };
-    });
+    return this.#links.caughtUp(timeoutMs);
   }
 
   /** How this peer came to be out of the fabric; undefined while it is not. */
@@ -304,9 +289,8 @@ export class FabricRun {
 
   async stop(): Promise<void> {
     this.#closed = true;
-    if (this.#ticker) await this.#keepMembership();
-    clearInterval(this.#ticker);
-    this.#reconciler.close();
+    if (this.#isStarted) await this.#keepMembership();
+    this.#links.close();
     this.#tds.close();
     this.#device.gate.close();
     this.#seen.close();
@@ -336,34 +320,6 @@ export class FabricRun {
       this.rules.host.presenceChanged(peer, true);
     }
     sessionOpened(peer);
-  }
-
-  /** Keeps records equal over this session from now on, but with guests, who hold none. Idempotent. */
-  #link(session: Session): SyncLink | undefined {
-    const { peer } = session;
-    const known = this.#links.get(session);
-    if (known || session.closed || session.visitor.kind !== 'member') return known;
-    if (this.membership.roleOf(peer) === 'guest' || this.isGuest) return;
-    const link: SyncLink = {
-      peer,
-      send: (message) => {
-        if (!session.closed) session.sendSync(message);
-      },
-      fail: (error) => session.close(error, { abrupt: true }),
-    };
-    this.#links.set(session, link);
-    this.#reconciler.add(link);
-    return link;
-  }
-
-  /** A member may have become a guest meanwhile: the supervisor tells of new neighbours, not of this. */
-  #unlinkGuests(): void {
-    const isGuest = (peer: PeerId): boolean => this.membership.roleOf(peer) === 'guest';
-    for (const [session, link] of this.#links) {
-      if (!isGuest(this.#self) && !isGuest(session.peer)) continue;
-      this.#links.delete(session);
-      this.#reconciler.remove(link);
-    }
   }
 
   async #dismissed(records: readonly Uint8Array[]): Promise<void> {
@@ -402,13 +358,11 @@ export class FabricRun {
 
   #ended(session: Session, last: boolean, reason: AlthingError | undefined): void {
     const { peer } = session;
-    const link = this.#links.get(session);
-    this.#links.delete(session);
     this.#guards.get(session)?.();
     this.#guards.delete(session);
     this.#seen.unfollow(session);
     if (this.#closed) return;
-    if (link) this.#reconciler.remove(link);
+    this.#links.unlink(session);
     if (!last) return;
     this.#lastSeen.set(peer, Date.now());
     this.#options.logger.info({ peer, code: reason?.code }, reason?.message ?? 'The session ended.');
@@ -444,26 +398,16 @@ export class FabricRun {
     }
   }
 
-  async #sync(session: Session, message: SyncMessage): Promise<void> {
-    // Above the size of a mesh the other side may take this peer for a neighbour that does not know it yet.
-    const link = this.#link(session);
-    if (message.kind.startsWith('want')) {
-      this.#nextTurn = this.#nextTurn.then(yieldTurn);
-      await this.#nextTurn;
-    }
-    if (link) await this.#reconciler.handle(link, message);
-  }
-
   #changed(change: ReplicaChange): void {
     if (this.#closed) return;
-    this.#reconciler.replicaChanged(change);
+    this.#links.replicaChanged(change);
     this.rules.recordsChanged(change);
     void this.#tds.read(change.records);
     this.#formerNames.dropped(change.removed);
     if (change.membership) {
       this.#device.gate.recheck();
       this.#want();
-      this.#unlinkGuests();
+      this.#links.unlinkGuests();
       if (this.isGuest) for (const session of this.supervisor.sessions()) void this.#seen.follow(session);
       this.#checkDeparture();
       this.#confirm();
@@ -484,7 +428,7 @@ export class FabricRun {
   /** This peer has become a guest, or is one no more, by what a device has shown. */
   #roleChanged(): void {
     this.#device.gate.recheck();
-    this.#unlinkGuests();
+    this.#links.unlinkGuests();
     this.#want();
     if (this.isGuest) for (const session of this.supervisor.sessions()) void this.#seen.follow(session);
     else void this.#seen.forgetAll();

@@ -3,7 +3,6 @@
  * Relies on every folder below; this is the only place that wires them together.
  */
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import type {
   Activity,
   DoctorReport,
@@ -18,25 +17,17 @@ import type {
 import { AlthingError } from '../core/errors.ts';
 import type { LeaveInfo } from '../core/governance-shapes.ts';
 import { hashId, type PeerId, peerIdOf } from '../core/ids.ts';
-import { silentLogger } from '../core/logger.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import { decodeTicket } from '../fabric/ticket.ts';
-import type { Discovery } from '../net/discovery-api.ts';
-import type { InterfaceWatch } from '../net/interfaces.ts';
-import { createTlsContext, dialTls, parseEndpoint, type TlsListener } from '../net/tls-channel.ts';
+import { createTlsContext, dialTls, parseEndpoint } from '../net/tls-channel.ts';
 import { openHoldings } from '../replica/open-holdings.ts';
 import type { StoredState } from '../replica/record-store.ts';
 import { archiveHome } from '../store/archive-home.ts';
-import { removeUnfinished } from '../store/atomic-file.ts';
 import { tlsIdentityOf } from '../store/certificate.ts';
-import { type Config, loadConfig, updateConfig } from '../store/config.ts';
-import { openHome } from '../store/home.ts';
-import { deleteRecoveryKey, loadOrCreateIdentity } from '../store/identity.ts';
-import { LocalNotes } from '../store/local-notes.ts';
+import { type Config, updateConfig } from '../store/config.ts';
+import { deleteRecoveryKey } from '../store/identity.ts';
 import { hmacSha256, nodeCrypto } from '../store/node-crypto.ts';
 import { makeSnapshot } from '../store/snapshot.ts';
-import { openStateStore } from '../store/state-store.ts';
-import { StoreHealth } from '../store/store-health.ts';
 import type {
   CallOptions,
   RequestOperation,
@@ -60,19 +51,18 @@ import { Governance } from './governance/governance.ts';
 import { sayFarewell } from './governance/leaving.ts';
 import { createInvite } from './invite.ts';
 import { type Joined, openTicket, redeemTicket } from './join.ts';
-import { KeptMembership } from './kept-membership.ts';
 import { lastKnown } from './last-known.ts';
-import { genesisNote, membershipNotes, openFabric, rebuiltNote, storedProof } from './open-fabric.ts';
+import { membershipNotes, openFabric, rebuiltNote, storedProof } from './open-fabric.ts';
 import type { DirectoryChange, PeerApi } from './peer-api.ts';
 import { peerList } from './peer-list.ts';
-import { checkPeerName, maxPeerNameLength } from './peer-name.ts';
-import type { PeerOptions, PeerParts } from './peer-options.ts';
+import { checkPeerName } from './peer-name.ts';
+import type { PeerParts } from './peer-options.ts';
 import { recallNames } from './recalled-names.ts';
 import { Routing } from './routing.ts';
 import { Rules } from './rules/rules.ts';
 import { Passes } from './sharing/passes.ts';
 import { showWords } from './shown-words.ts';
-import { startNetwork } from './start-network.ts';
+import { type Network, startNetwork } from './start-network.ts';
 import { thingList } from './thing-list.ts';
 import { Tokens } from './tokens.ts';
 import { version } from './version.ts';
@@ -85,41 +75,6 @@ const joinTimeoutMs = 15_000;
 const catchUpTimeoutMs = 3000;
 /** A peer whose store was lost writes nothing for this long, unless what it had comes back before. */
 const rebuildTimeoutMs = 5000;
-
-/**
- * Starts a peer on a home. Throws `home-in-use`, `key-corrupt`, `config-invalid`, the store's codes, `port-in-use`,
- * `listen-failed`, `bad-input`.
- */
-export const createPeer = async (options: PeerOptions): Promise<Peer> => {
-  const logger = options.logger ?? silentLogger;
-  for (const address of options.bootstrap ?? []) parseEndpoint(address);
-  const home = await openHome(options.home, { logger });
-  const health = new StoreHealth({ logger });
-  const store = await openStateStore(home.stateDb, { health });
-  const opened = new AsyncDisposableStack();
-  opened.defer(() => store.close());
-  try {
-    // The store's lock says that no other process writes here, and this one does not yet.
-    await removeUnfinished(home.dir);
-    const [{ seed }, config, stored] = await Promise.all([
-      loadOrCreateIdentity(home, nodeCrypto),
-      loadConfig(home.config),
-      store.load(),
-    ]);
-    const name = checkPeerName(options.name ?? config.name ?? hostname().slice(0, maxPeerNameLength));
-    if (options.name !== undefined && options.name !== config.name) await updateConfig(home.config, { name });
-    const notes = new LocalNotes(store, stored.local);
-    const known = notes.get(genesisNote) as Uint8Array | undefined;
-    const kept = await KeptMembership.open(home.membership, { health, known });
-    const peer = new Peer({ options, config, home, store, health, notes, kept, seed, name, logger });
-    opened.defer(() => peer.stop());
-    await peer.start(stored);
-    return peer;
-  } catch (error) {
-    await opened.disposeAsync();
-    throw error;
-  }
-};
 
 /** A running peer. Made by `createPeer`. */
 export class Peer implements PeerApi {
@@ -138,9 +93,7 @@ export class Peer implements PeerApi {
   readonly #directoryChanges = new DirectoryChanges(yieldTurn);
   #name: string;
   #run!: FabricRun;
-  #listener: TlsListener | undefined;
-  #interfaces: InterfaceWatch | undefined;
-  #discovery: Discovery | undefined;
+  #network: Network | undefined;
   #stopping: Promise<void> | undefined;
   #joining = false;
 
@@ -183,8 +136,8 @@ export class Peer implements PeerApi {
       signer: this.#signer,
       notes,
       dial: (endpoint, how) => dialTls(endpoint, this.#tls, how),
-      discovery: () => this.#discovery,
-      interfaces: () => this.#interfaces?.current ?? [],
+      discovery: () => this.#network?.discovery,
+      interfaces: () => this.#network?.interfaces.current ?? [],
       now: () => this.#run.time.timeMs(),
       logger: parts.logger,
       changed: (ids) => this.#directoryChanges.tellThings(ids, this.#run.directory),
@@ -215,7 +168,7 @@ export class Peer implements PeerApi {
     const fabricName = options.fabricName ?? this.#name;
     const fabric = await openFabric({ home, notes, kept, signer: this.#signer, name: fabricName });
     if (!options.offline) {
-      const network = await startNetwork({
+      this.#network = await startNetwork({
         options,
         config,
         configPath: home.config,
@@ -231,9 +184,6 @@ export class Peer implements PeerApi {
         },
         logger,
       });
-      this.#listener = network.listener;
-      this.#interfaces = network.interfaces;
-      this.#discovery = network.discovery;
     }
     const how = { crypto: nodeCrypto, yieldTurn };
     const records = await openHoldings(stored.records, fabric, how);
@@ -263,7 +213,7 @@ export class Peer implements PeerApi {
       home,
       peers: () => this.peers(),
       addresses: this.#ownAddresses(),
-      announces: this.#discovery !== undefined,
+      announces: this.#network?.discovery !== undefined,
       storage: health.state,
     });
   }
@@ -385,8 +335,8 @@ export class Peer implements PeerApi {
         crypto: nodeCrypto,
         dial: (endpoint, how) => dialTls(endpoint, this.#tls, how),
         hmac: hmacSha256,
-        sightings: () => this.#discovery?.sightings() ?? [],
-        probe: () => this.#discovery?.probe(),
+        sightings: () => this.#network?.discovery?.sightings() ?? [],
+        probe: () => this.#network?.discovery?.probe(),
         timeoutMs: joinTimeoutMs,
         signal: options.signal ?? new AbortController().signal,
       });
@@ -449,11 +399,11 @@ export class Peer implements PeerApi {
 
   async #stop(): Promise<void> {
     this.#routing.close();
-    this.#interfaces?.close();
+    this.#network?.interfaces.close();
     this.passes.held.close();
     await this.#exposed.close();
     await this.#run?.stop();
-    await Promise.all([this.#discovery?.close(), this.#listener?.close()]);
+    await Promise.all([this.#network?.discovery?.close(), this.#network?.listener.close()]);
     await this.#parts.store.close();
   }
 
@@ -469,10 +419,10 @@ export class Peer implements PeerApi {
       notes,
       kept,
       name: this.#name,
-      listen: this.#listener?.endpoint ?? { host: '127.0.0.1', port: 0 },
+      listen: this.#network?.listener.endpoint ?? { host: '127.0.0.1', port: 0 },
       dial: (endpoint, how) => dialTls(endpoint, this.#tls, how),
-      discovery: this.#discovery,
-      interfaces: () => this.#interfaces?.current ?? [],
+      discovery: this.#network?.discovery,
+      interfaces: () => this.#network?.interfaces.current ?? [],
       bootstrap: [...(options.bootstrap ?? []), ...(config.bootstrap ?? [])].map(parseEndpoint),
       exposed: this.#exposed,
       others: () => this.passes.held.others(),
@@ -495,6 +445,8 @@ export class Peer implements PeerApi {
   }
 
   #ownAddresses(): string[] {
-    return this.#listener ? ownAddresses(this.#listener.endpoint, this.#interfaces?.current ?? []) : [];
+    return this.#network
+      ? ownAddresses(this.#network.listener.endpoint, this.#network.interfaces.current)
+      : [];
   }
 }

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { toHex } from '../../src/core/bytes.ts';
-import { createPeer } from '../../src/peer/peer.ts';
+import { createPeer } from '../../src/peer/create-peer.ts';
 import { loadConfig, updateConfig } from '../../src/store/config.ts';
 import { openStateStore } from '../../src/store/state-store.ts';
 
