@@ -45,7 +45,10 @@ export const governanceCommands: readonly CommandSpec[] = [
     options: [
       { flags: '--type <type>', summary: 'every Thing with this @type, instead of naming them' },
       { flags: '--all', summary: 'every Thing' },
-      { flags: '--ops <list>', summary: 'some of read,write,invoke,subscribe (default: all)' },
+      {
+        flags: '--ops <list>',
+        summary: 'some of read,write,invoke,subscribe (default: these), and rule: to write rules',
+      },
       { flags: '--affordances <list>', summary: 'these properties, actions and events only' },
       { flags: '--from <time>', summary: 'when it begins, such as 2026-05-01T18:30 (default: now)' },
       { flags: '--for <duration>', summary: 'how long it lasts: 30m, 2h, 7d (default: for good)' },

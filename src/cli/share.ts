@@ -7,7 +7,7 @@ import { AlthingError } from '../core/errors.ts';
 import type { OptionValues, RunCommand } from './command.ts';
 import { clientOf } from './connect.ts';
 import { parseDurationMs } from './duration.ts';
-import { listOf, operationsOf } from './operations.ts';
+import { listOf, sharedOperationsOf } from './operations.ts';
 import { showQrCode } from './qr-code.ts';
 
 export const run: RunCommand = async ({ args, home, options, out }) => {
@@ -29,7 +29,7 @@ const requestOf = (
     throw new AlthingError('bad-option', `--uses is a whole number from 1 on, not "${uses}".`);
   return {
     things: [...things],
-    ...(ops !== undefined && { operations: operationsOf(ops) }),
+    ...(ops !== undefined && { operations: sharedOperationsOf(ops) }),
     ...(affordances !== undefined && { affordances: listOf(affordances) }),
     ...(lasting !== undefined && { forMs: parseDurationMs(lasting, '--for') }),
     ...(count !== undefined && { uses: count }),

@@ -47,8 +47,8 @@ export interface InviteEntry {
   replaces: PeerId | null;
 }
 
-/** What a grant can allow. */
-export type GrantOperation = 'read' | 'write' | 'invoke' | 'subscribe';
+/** What a grant can allow; `rule`: to write rules that use these Things as far as their author itself may. */
+export type GrantOperation = 'read' | 'write' | 'invoke' | 'subscribe' | 'rule';
 
 /** `POST /grants` request body. Exactly one of `things`, `type` and `all` says which Things. */
 export interface GrantRequest {
@@ -59,7 +59,7 @@ export interface GrantRequest {
   /** Things by `@type`. */
   type?: string;
   all?: boolean;
-  /** Default: all four. */
+  /** Default: all but `rule`. */
   operations?: GrantOperation[];
   /** Names of properties, actions and events; default: all of them. */
   affordances?: string[];

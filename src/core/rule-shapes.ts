@@ -20,6 +20,10 @@ export interface RuleInfo {
   enabled: boolean;
   mode: 'single' | 'restart' | 'queued' | 'parallel';
   author: PeerId;
+  /** Whether its author writes it as a member: then it may do no more than that member may. */
+  ofMember: boolean;
+  /** Why it is not in force though it may be enabled; null where it is. */
+  notInForce: string | null;
   changed: string;
   /** Names of Things and peers that are not known yet. */
   unresolved: string[];

@@ -7,7 +7,15 @@ import { type PeerId, peerIdOf } from '../core/ids.ts';
 import type { ThingCall } from '../thing/operations.ts';
 import type { Authority } from './authority.ts';
 import type { StandingGrant } from './permissions.ts';
-import { coversCall, hasType, isOpen, reachesThing, type ScopedThing, type ScopeTime } from './scope.ts';
+import {
+  coversCall,
+  coversRuleCall,
+  hasType,
+  isOpen,
+  reachesThing,
+  type ScopedThing,
+  type ScopeTime,
+} from './scope.ts';
 
 /** Things of these types are for admins and grants only, unless an admin says otherwise. */
 const restrictedTypes: readonly string[] = ['Lock', 'Camera', 'Alarm'];
@@ -38,7 +46,35 @@ export const mayCall = (
 /** Whether the one who asks may use anything of this Thing, and so may see it. */
 export const maySee = (authority: Permissions, asker: Asker, thing: ScopedThing, time: ScopeTime): boolean =>
   hasByRole(authority, asker, thing) ||
-  grantsOf(authority, asker).some(({ grant }) => isOpen(grant, time) && reachesThing(grant, thing));
+  grantsOf(authority, asker).some(
+    ({ grant }) => isOpen(grant, time) && isForUse(grant) && reachesThing(grant, thing),
+  );
+
+/** Whether a grant lets its subject use anything, and not only write rules. */
+const isForUse = ({ operations }: StandingGrant['grant']): boolean =>
+  operations.some((operation) => operation !== 'rule');
+
+/** Whether this one's rules may make this call: an admin's any, a member's what it may itself and a grant lets rules do. */
+export const mayRule = (
+  authority: Permissions,
+  author: Asker,
+  thing: ScopedThing,
+  call: ThingCall,
+  time: ScopeTime,
+): boolean => {
+  if (author.role === 'admin') return true;
+  if (author.role !== 'member' || !mayCall(authority, author, thing, call, time)) return false;
+  return ruleGrantsOf(authority, author).some(
+    ({ grant }) => isOpen(grant, time) && coversRuleCall(grant, thing, call),
+  );
+};
+
+/** The grants that let this one write rules, open now or not. */
+export const ruleGrantsOf = (
+  authority: Pick<Authority, 'grants' | 'speakerOf'>,
+  asker: Asker,
+): readonly StandingGrant[] =>
+  grantsOf(authority, asker).filter(({ grant }) => grant.operations.includes('rule'));
 
 /** The grants whose subject this one is: by its role, or by its key or that of a peer whose place it took. */
 export const grantsOf = (

@@ -10,6 +10,9 @@ import { timeMs } from './statement-parts.ts';
 export const scopeOperations = ['read', 'write', 'invoke', 'subscribe'] as const;
 export type ScopeOperation = (typeof scopeOperations)[number];
 
+/** What a grant can allow besides: to write rules that use these Things, as far as their author itself may. */
+export const grantOperations = [...scopeOperations, 'rule'] as const;
+
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(256));
 const names = (max: number) => v.pipe(v.array(name), v.minLength(1), v.maxLength(max));
 
@@ -21,7 +24,7 @@ export const scopeEntries = {
     v.object({ kind: v.literal('ids'), ids: names(64) }),
     v.object({ kind: v.literal('types'), types: names(16) }),
   ]),
-  operations: v.pipe(v.array(v.picklist(scopeOperations)), v.minLength(1), v.maxLength(4)),
+  operations: v.pipe(v.array(v.picklist(grantOperations)), v.minLength(1), v.maxLength(5)),
   /** Names of properties, actions and events; null for all of them. */
   affordances: v.nullable(names(64)),
   /** Milliseconds since 1970, or null. */
@@ -79,8 +82,20 @@ const localName = (type: string): string =>
   type.slice(Math.max(type.lastIndexOf(':'), type.lastIndexOf('#')) + 1);
 
 /** Whether a scope covers a call on this Thing: the operation, and every affordance that it touches. */
-export const coversCall = (scope: GrantScope, thing: ScopedThing, call: ThingCall): boolean => {
-  if (!reachesThing(scope, thing) || !scope.operations.includes(operationOf[call.op])) return false;
+export const coversCall = (scope: GrantScope, thing: ScopedThing, call: ThingCall): boolean =>
+  covers(scope, operationOf[call.op], thing, call);
+
+/** Whether a scope lets its subject write rules that make this call. */
+export const coversRuleCall = (scope: GrantScope, thing: ScopedThing, call: ThingCall): boolean =>
+  covers(scope, 'rule', thing, call);
+
+const covers = (
+  scope: GrantScope,
+  operation: GrantScope['operations'][number],
+  thing: ScopedThing,
+  call: ThingCall,
+): boolean => {
+  if (!reachesThing(scope, thing) || !scope.operations.includes(operation)) return false;
   if (scope.affordances === null) return true;
   const touched = affordancesOf(call);
   return touched?.every((one) => scope.affordances!.includes(one)) ?? false;

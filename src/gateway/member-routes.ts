@@ -30,7 +30,7 @@ const grantBody = strictObject({
   things: optional(names),
   type: optional(name),
   all: optional(boolean()),
-  operations: optional(array(picklist(['read', 'write', 'invoke', 'subscribe']))),
+  operations: optional(array(picklist(['read', 'write', 'invoke', 'subscribe', 'rule']))),
   affordances: optional(names),
   from: optional(pipe(string(), isoTimestamp())),
   forMs: optional(pipe(number(), integer(), minValue(1))),

@@ -117,7 +117,7 @@ export const memberPaths: Json = {
 };
 
 const change = { inForce: bool, needs: count, waitingFor: texts };
-const operations = listOf({ enum: ['read', 'write', 'invoke', 'subscribe'] });
+const operations = listOf({ enum: ['read', 'write', 'invoke', 'subscribe', 'rule'] });
 
 export const memberSchemas: Json = {
   Departure: object({

@@ -119,6 +119,8 @@ const ruleInfo = {
   enabled: bool,
   mode: { enum: ['single', 'restart', 'queued', 'parallel'] },
   author: text,
+  ofMember: bool,
+  notInForce: textOrNull,
   changed: time,
   unresolved: listOf(text),
   watchedBy: listOf(text),

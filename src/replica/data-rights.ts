@@ -3,6 +3,7 @@
  * for the fabric. Relies on the membership as it is now, so that the order of arrival never matters.
  */
 import type { PeerId } from '../core/ids.ts';
+import { isOwnKey, markIn } from '../core/rule-keys.ts';
 import type { Authority } from '../fabric/authority.ts';
 import { type SignedRecord, thingCollections } from './record.ts';
 import type { RecordStream } from './record-store.ts';
@@ -28,6 +29,16 @@ export const mayWrite = (record: SignedRecord, authority: Authority): boolean =>
     // What a replaced device had said is signed anew by the admin who replaced it, until its successor speaks.
     return speaker === record.authorId || (isAdmin && speaker !== thingOwner);
   }
+  if (record.collection === 'rule') return mayWriteRule(record, isAdmin);
   if (ofAdmins.has(record.collection)) return isAdmin;
   return true;
+};
+
+/**
+ * A member's rule is its own; an admin may only remove it. Whether it is in force is asked of the grants when it is to
+ * run: they begin and end by time, and what is held and shown must not depend on that.
+ */
+const mayWriteRule = ({ key, author, deleted }: SignedRecord, isAdmin: boolean): boolean => {
+  if (markIn(key) === undefined) return isAdmin;
+  return isOwnKey(key, author) || (isAdmin && deleted);
 };

@@ -48,7 +48,7 @@ export interface ResolvedRule {
 }
 
 /** Resolves and checks a draft. Throws `rule-invalid` with `details.problems`, each with line and column. */
-export const resolveRule = (draft: RuleDraft, lookup: RuleLookup): ResolvedRule => {
+export const resolveRule = (draft: Pick<RuleDraft, 'rule' | 'locate'>, lookup: RuleLookup): ResolvedRule => {
   const resolver = new Resolver(draft, lookup);
   const rule = resolver.resolve();
   if (resolver.problems.length > 0) throw rulesInvalid(resolver.problems);
@@ -84,10 +84,10 @@ export const unresolvedOf = (rule: Rule): string[] => {
 class Resolver {
   readonly problems: RuleProblem[] = [];
   readonly warnings: RuleProblem[] = [];
-  readonly #draft: RuleDraft;
+  readonly #draft: Pick<RuleDraft, 'rule' | 'locate'>;
   readonly #lookup: RuleLookup;
 
-  constructor(draft: RuleDraft, lookup: RuleLookup) {
+  constructor(draft: Pick<RuleDraft, 'rule' | 'locate'>, lookup: RuleLookup) {
     this.#draft = draft;
     this.#lookup = lookup;
   }

@@ -31,17 +31,19 @@ const allows = (
     hasVariables = false,
     thing = lock,
     facts = {},
+    mayUse,
   }: {
     peer?: string;
     cause?: Partial<Cause>;
     hasVariables?: boolean;
     thing?: string;
     facts?: Partial<RuleFacts>;
+    mayUse?: (thing: { id: string }, call: ThingCall) => boolean;
   } = {},
 ): boolean =>
   ruleAllows(
     {
-      rule: (key) => (key === 'hall' ? rule : undefined),
+      rule: (key) => (key === 'hall' && rule ? { rule, ...(mayUse && { mayUse }) } : undefined),
       scene: (name) => (name === 'Night' ? scene : undefined),
       uses: () => [{ kind: 'property', thing: lock, property: 'locked' }],
       speakerOf: (owner) => owner,
@@ -94,7 +96,7 @@ test('a call must name the rule, and a command must be a step of it', () => {
 
 test('peers that have nothing to do with the rule may not use it', () => {
   assert.equal(allows(ruleOf([shut]), {}, { peer: other }), false);
-  assert.ok(allows(ruleOf([shut]), {}, { peer: door }), 'the host of a target');
+  assert.equal(allows(ruleOf([shut]), {}, { peer: door }), false, 'the host of a target, who never runs it');
   const facts = { speakerOf: (owner: string) => (owner === bulb ? successor : owner) };
   assert.ok(allows(ruleOf([shut]), {}, { peer: successor, facts }), 'who took the place of the host');
   assert.equal(allows(ruleOf([shut]), {}, { facts }), false, 'and the one whose place was taken');
@@ -107,6 +109,19 @@ test('peers that have nothing to do with the rule may not use it', () => {
       allows(ruleOf([shut], { triggers: [onMotion, trigger] }), {}, { peer: other }),
       JSON.stringify(trigger),
     );
+});
+
+test('a member’s rule allows what its steps say as far as its author may', () => {
+  const asked: [string, string | undefined][] = [];
+  const mayUse = (thing: { id: string }, { op, name }: ThingCall): boolean => {
+    asked.push([thing.id, `${op} ${name}`]);
+    return name !== 'pin';
+  };
+  assert.ok(allows(ruleOf([shut]), {}, { mayUse }));
+  assert.deepEqual(asked, [[lock, 'writeproperty locked']]);
+  const pin: Step = { write: { thing: lock, property: 'pin', value: { literal: 1 } } };
+  assert.ok(allows(ruleOf([pin]), { name: 'pin', input: 1 }));
+  assert.equal(allows(ruleOf([pin]), { name: 'pin', input: 1 }, { mayUse }), false);
 });
 
 test('a computed value may be any, an action without input takes none', () => {

@@ -1,5 +1,5 @@
 /**
- * What a rule allows by itself: an admin signed it, so those who run it may do what its steps say, and no more.
+ * What a rule allows by itself: those who run it may do what its steps say, as far as its author may, and no more.
  * Relies on the rule as it is now and on the device that is asked, which knows its own Thing; a call names its rule.
  */
 import { type PeerId, parseThingId } from '../core/ids.ts';
@@ -12,8 +12,12 @@ import { sameValue } from './trigger-state.ts';
 
 /** What is known where the call comes in. */
 export interface RuleFacts {
-  /** An admin's rule by its key, as records have it. */
-  readonly rule: (key: string) => Rule | undefined;
+  /** A rule that is in force by its key; `mayUse`: what a member that wrote it may have it do. */
+  readonly rule: (
+    key: string,
+  ) =>
+    | { readonly rule: Rule; readonly mayUse?: (thing: ScopedThing, call: ThingCall) => boolean }
+    | undefined;
   readonly scene: (name: string) => Scene | undefined;
   /** Everything that the rule's expressions use. */
   readonly uses: (rule: Rule) => Iterable<Use>;
@@ -42,31 +46,23 @@ export const ruleAllows = (facts: RuleFacts, asked: RuleCall): boolean => {
   const commands = call.op === 'writeproperty' || call.op === 'invokeaction';
   // A command without its step would be done as often as it is sent.
   const key = commands ? cause.step?.rule : (cause.step?.rule ?? cause.chain?.at(-1)?.rule);
-  const rule = key === undefined ? undefined : facts.rule(key);
-  if (!rule?.enabled || !runsAt(facts, rule, asked.peer)) return false;
-  return commands ? hasStep(facts, rule, asked) : looksAt(facts, rule, asked);
+  const known = key === undefined ? undefined : facts.rule(key);
+  if (!known?.rule.enabled || !runsAt(facts, known.rule, asked.peer)) return false;
+  if (known.mayUse && !known.mayUse(asked.thing, call)) return false;
+  return commands ? hasStep(facts, known.rule, asked) : looksAt(facts, known.rule, asked);
 };
 
-/** Whether a peer is one that may come to run the rule. */
-const runsAt = ({ scene, speakerOf }: RuleFacts, rule: Rule, peer: PeerId): boolean => {
-  // These run at whoever ranks first, or where somebody says so.
-  if (rule.triggers.some((trigger) => !('property' in trigger || 'event' in trigger))) return true;
-  const things = new Set<string>();
-  for (const trigger of rule.triggers) {
-    if ('property' in trigger) things.add(trigger.property.thing);
-    if ('event' in trigger) things.add(trigger.event.thing);
-  }
-  for (const step of allSteps(rule.steps)) {
-    if ('write' in step && step.write.thing !== undefined) things.add(step.write.thing);
-    if ('invoke' in step && step.invoke.thing !== undefined) things.add(step.invoke.thing);
-    if ('scene' in step) for (const { thing } of scene(step.scene)?.values ?? []) things.add(thing);
-  }
-  for (const thing of things) {
-    const owner = parseThingId(thing)?.peer;
-    if (owner !== undefined && speakerOf(owner) === peer) return true;
-  }
-  return false;
-};
+/**
+ * Whether a member is one that may come to run the rule: it speaks for a Thing that triggers it, or the rule has a
+ * trigger that no Thing has. Hosting what it commands is not enough: by its types a device could make itself a target.
+ */
+export const runsAt = ({ speakerOf }: Pick<RuleFacts, 'speakerOf'>, rule: Rule, peer: PeerId): boolean =>
+  rule.triggers.some((trigger) => {
+    // These run at whoever ranks first, or where somebody says so.
+    if (!('property' in trigger || 'event' in trigger)) return true;
+    const owner = parseThingId(('property' in trigger ? trigger.property : trigger.event).thing)?.peer;
+    return owner !== undefined && speakerOf(owner) === peer;
+  });
 
 const hasStep = (facts: RuleFacts, rule: Rule, { thing, call }: RuleCall): boolean =>
   allSteps(rule.steps).some((step) => {

@@ -31,6 +31,8 @@ export interface RuleProblem {
 /** A rule as written. `locate` gives the place of a part of it; `offset` is one within an expression there. */
 export interface RuleDraft {
   readonly rule: Rule;
+  /** Whether the text says `enabled`; without it a new rule is enabled, and one that is there stays as it is. */
+  readonly saysEnabled: boolean;
   locate(path: ShapePath, offset?: number): { readonly line: number; readonly column: number };
 }
 
@@ -117,7 +119,7 @@ const readDocument = (document: Yaml, lines: LineCounter, problems: RuleProblem[
     conditions: read.conditions ?? [],
   };
   checkTexts(rule, locate, problems);
-  return { rule, locate };
+  return { rule, saysEnabled: read.enabled !== undefined, locate };
 };
 
 const firstLine = (message: string): string => message.split('\n')[0]!.replace(/\.$/, '');

@@ -32,6 +32,8 @@ export class FakeRules implements RulesApi {
     enabled: true,
     mode: 'restart',
     author: hallId,
+    ofMember: false,
+    notInForce: null,
     changed: time,
     unresolved: ['stairs-motion'],
     watchedBy: [atticId],

@@ -8,6 +8,7 @@ import type { Crypto } from '../../core/crypto.ts';
 import { AlthingError } from '../../core/errors.ts';
 import type { AdminChangeInfo } from '../../core/governance-shapes.ts';
 import { type PeerId, publicKeyOf } from '../../core/ids.ts';
+import { isOwnKey } from '../../core/rule-keys.ts';
 import { type AdminSet, type AdminSetContent, adminSetId, needsRecovery } from '../../fabric/admin-sets.ts';
 import { maxAdmins } from '../../fabric/control.ts';
 import type { Draft } from '../../replica/draft.ts';
@@ -200,6 +201,8 @@ export const resignable = (replica: Replica, authors: readonly PeerId[]): Draft[
   authors
     .filter((author) => author !== replica.self)
     .flatMap((author) => replica.countingOf(author, ofAdmins))
+    // What he wrote as a member he alone can sign, and stands or falls with his membership.
+    .filter(({ key, author, deleted }) => deleted || !isOwnKey(key, author))
     .map(resigned);
 
 /** Writes what `resignable` gave, some at a time. */

@@ -21,6 +21,8 @@ export const grantStatement = (
   names: GrantNames,
 ): { key: string; value: Record<string, unknown> } => {
   const subject = subjectOf(request.subject, names);
+  if (request.operations?.includes('rule') && request.subject === 'role:guest')
+    throw new AlthingError('bad-input', 'Guests write no rules: they hold no records.');
   const value = {
     type: 'grant',
     subject,

@@ -6,17 +6,20 @@ import { isDiskFailure } from '../../core/errors.ts';
 import { hashId, type PeerId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { ObeyedInfo } from '../../core/rule-shapes.ts';
+import type { ScopedThing } from '../../fabric/scope.ts';
 import type { Supervisor } from '../../net/supervisor.ts';
 import type { Replica } from '../../replica/replica.ts';
 import type { ReplicaChange } from '../../replica/replica-change.ts';
 import { type RuleCall, ruleAllows } from '../../rules/rule-access.ts';
 import type { LocalNotes } from '../../store/local-notes.ts';
+import type { ThingCall } from '../../thing/operations.ts';
 import type { CauseLink } from '../../thing/scripting-api.ts';
 import type { Directory } from '../directory.ts';
 import type { ExposedThings } from '../exposed-things.ts';
 import type { Membership } from '../membership.ts';
 import type { AccessGate, Caller } from '../sharing/access-gate.ts';
 import { ObeyedCommands } from './obeyed.ts';
+import { RuleBook } from './rule-book.ts';
 import { askDesk, type DeskCalls, type DeskWay, RuleDesk } from './rule-desk.ts';
 import { KnownRules } from './rule-facts.ts';
 import { RuleHost, type RuleHostOptions } from './rule-host.ts';
@@ -53,7 +56,8 @@ export class DeviceRules {
     const { replica, directory, notes, time, membership, logger } = options;
     this.#options = options;
     this.store = new RuleStore(notes, hashId(replica.fabric.id));
-    this.#known = new KnownRules(replica, directory, logger);
+    const book = new RuleBook(replica, undefined, { authority: () => replica.authority, time });
+    this.#known = new KnownRules(replica, book, directory, logger);
     this.#obeyed = new ObeyedCommands({
       kept: () => this.store.obeyed(),
       keep: async (obeyed) => this.#keep(this.store.write({ obeyed }), 'What Things obeyed is not kept.'),
@@ -71,7 +75,8 @@ export class DeviceRules {
     });
     this.host = new RuleHost({
       ...options,
-      store: this.store,
+      ...{ book, store: this.store },
+      rightsChanged: () => options.gate().recheckSoon(),
       ask: (peer, { name, input, timeoutMs }) => this.ask(peer, name, input, { timeoutMs }),
       causeOf: (thing, affordance) => this.causeOf(thing, affordance),
     });
@@ -90,9 +95,19 @@ export class DeviceRules {
     this.host.recordsChanged(change);
   }
 
-  /** Whether a rule of an admin allows a member this call. */
+  /** Whether a rule allows a member this call. */
   allows(asked: RuleCall): boolean {
     return ruleAllows(this.#known, asked);
+  }
+
+  /** Whether the author of a rule may not have it make this call, whoever makes it. */
+  forbids(rule: string, thing: ScopedThing, call: ThingCall): boolean {
+    return this.#known.forbids(rule, thing, call);
+  }
+
+  /** While what rules use cannot be told yet. */
+  get loading(): Promise<void> | undefined {
+    return this.#known.loading;
   }
 
   /**

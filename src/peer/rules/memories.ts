@@ -7,7 +7,7 @@ import { AlthingError, toAlthingError } from '../../core/errors.ts';
 import { isPeerId, type PeerId, parseThingId } from '../../core/ids.ts';
 import type { ExecutionInfo, LinkInfo, ObeyedInfo, TraceInfo, UnaskedInfo } from '../../core/rule-shapes.ts';
 import type { DeviceRules } from './device-rules.ts';
-import { watchersOf } from './rule-editing.ts';
+import { findRule, watchersOf } from './rule-editing.ts';
 import { ruleKeyOf } from './rule-key.ts';
 import { fullMembers, type RuledFabric, shownName } from './rule-lookup.ts';
 
@@ -104,7 +104,7 @@ export const traceOf = async (
 ): Promise<TraceInfo> => {
   const { fabric } = memories;
   const { replica } = fabric;
-  const known = fabric.book.rule(name) ?? fabric.book.rule(ruleKeyOf(name));
+  const known = findRule(fabric, name);
   const rule = known?.key ?? ruleKeyOf(name);
   const members = fullMembers(replica);
   // Whoever watches for its triggers, first this peer; by hand, and with triggers that it once had, anybody may have.

@@ -1,12 +1,14 @@
 /**
  * Names in rules that led nowhere when they were applied: looked up again when Things and peers come.
- * Relies on one admin's peer at a time to do so, the first in line of those that are live; it signs the rule anew.
+ * Relies on one admin's peer at a time to do so, the first in line of those that are live, or for a member's rule on that
+ * member's; it signs the rule anew.
  */
 
 import type { Crypto } from '../../core/crypto.ts';
 import { isDiskFailure, toAlthingError } from '../../core/errors.ts';
 import type { PeerId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
+import { markIn } from '../../core/rule-keys.ts';
 import { recordValue } from '../../replica/record.ts';
 import { rankHosts } from '../../rules/placement.ts';
 import { type Rule, unresolvedMark } from '../../rules/rule.ts';
@@ -39,8 +41,7 @@ export class NameResolving {
 
   /** Rules, Things, labels, members or sessions have changed. */
   changed(): void {
-    if (this.#cancelLook || !this.#isAdmin(this.#options.replica.self) || this.#unresolved().length === 0)
-      return;
+    if (this.#cancelLook || this.#unresolved().length === 0) return;
     this.#cancelLook = this.#options.schedule(lookAfterMs, () => {
       this.#cancelLook = undefined;
       this.#look().catch((error: unknown) => {
@@ -54,8 +55,12 @@ export class NameResolving {
     return this.#options.replica.authority.members.get(peer)?.role === 'admin';
   }
 
+  /** Those that this peer may sign. */
   #unresolved(): BookRule[] {
-    return this.#options.book.rules().filter(({ rule }) => {
+    const { book, replica } = this.#options;
+    const isAdmin = this.#isAdmin(replica.self);
+    return book.rules().filter(({ key, rule, author }) => {
+      if (markIn(key) === undefined ? !isAdmin : author !== replica.self) return false;
       let has = this.#hasNames.get(rule);
       if (has === undefined) {
         // A text that only looks like it costs a look, and changes nothing.
@@ -69,10 +74,12 @@ export class NameResolving {
   async #look(): Promise<void> {
     const { live, crypto, replica } = this.#options;
     const admins = [...live()].filter((peer) => this.#isAdmin(peer));
-    if (this.#looking || rankHosts('names', admins, crypto)[0] !== replica.self) return;
+    if (this.#looking) return;
+    const isFirst = rankHosts('names', admins, crypto)[0] === replica.self;
     this.#looking = true;
     try {
-      for (const book of this.#unresolved()) await this.#resolve(book);
+      for (const book of this.#unresolved())
+        if (isFirst || markIn(book.key) !== undefined) await this.#resolve(book);
     } finally {
       this.#looking = false;
     }

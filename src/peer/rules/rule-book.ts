@@ -4,20 +4,37 @@
  */
 import { stampMs } from '../../core/clock.ts';
 import type { PeerId } from '../../core/ids.ts';
+import { markIn } from '../../core/rule-keys.ts';
+import type { ScopedThing } from '../../fabric/scope.ts';
 import { recordValue, type SignedRecord } from '../../replica/record.ts';
 import type { Replica } from '../../replica/replica.ts';
 import type { ReplicaChange } from '../../replica/replica-change.ts';
 import { parseRule, parseScene, type Rule, type Scene } from '../../rules/rule.ts';
 import type { Place } from '../../rules/schedule.ts';
+import type { ThingCall } from '../../thing/operations.ts';
+import {
+  authorMay,
+  msToNextChange,
+  type RuleRights,
+  whyNotInForce,
+  withinMemberLimits,
+} from './rule-rights.ts';
 
 /** A rule of the fabric. */
 export interface BookRule {
-  /** The slug of its name. */
+  /** The slug of its name; of a member's rule with its author's mark. */
   readonly key: string;
   readonly rule: Rule;
   readonly author: PeerId;
   /** When it was signed, milliseconds since 1970. */
   readonly changedMs: number;
+  /** Of a member's rule: whether its author may have it make this call now. An admin's may make any that it says. */
+  readonly mayUse?: (thing: ScopedThing, call: ThingCall) => boolean;
+}
+
+/** A rule with why it is not in force; null where it is. */
+export interface ListedRule extends BookRule {
+  readonly notInForce: string | null;
 }
 
 /** A scene of the fabric. */
@@ -44,33 +61,57 @@ const maxListeners = 1000;
 /** Reads the records of rules. */
 export class RuleBook {
   readonly #records: Pick<Replica, 'get' | 'list'>;
+  readonly #rights: RuleRights | undefined;
   readonly #ownZone: string;
+  /** Records of rules in the order of their keys, until some change. */
+  #sorted: readonly SignedRecord[] | undefined;
   readonly #rules = new WeakMap<SignedRecord, BookRule | null>();
   readonly #scenes = new WeakMap<SignedRecord, BookScene | null>();
   readonly #values = new WeakMap<SignedRecord, { readonly value: unknown }>();
   readonly #listeners = new Set<(changes: ReadonlySet<BookChange>) => void>();
 
-  /** @param ownZone the IANA zone where the fabric has said none: this machine's */
+  /**
+   * @param ownZone the IANA zone where the fabric has said none: this machine's; @param rights by what members' rules
+   * are in force; without it every rule is
+   */
   constructor(
     records: Pick<Replica, 'get' | 'list'>,
     ownZone: string = Intl.DateTimeFormat().resolvedOptions().timeZone,
+    rights?: RuleRights,
   ) {
     this.#records = records;
     this.#ownZone = ownZone;
+    this.#rights = rights;
   }
 
-  /** Every rule of an admin, in the order of their keys. */
+  /** Every rule that is in force, in the order of their keys. */
   rules(): BookRule[] {
-    return this.#records
-      .list('rule')
-      .map((record) => this.#ruleIn(record))
-      .filter((rule) => rule !== null)
-      .sort((a, b) => (a.key < b.key ? -1 : 1));
+    // What is not in force is not even read: nobody is to make others work by writing rules.
+    return this.#counting()
+      .filter((record) => this.#whyNot(record) === null)
+      .flatMap((record) => this.#ruleIn(record) ?? []);
   }
 
+  /** A rule that is in force. */
   rule(key: string): BookRule | undefined {
     const record = this.#records.get('rule', key);
-    return (record && this.#ruleIn(record)) ?? undefined;
+    if (!record || this.#whyNot(record) !== null || !this.#isCounting(record)) return undefined;
+    return this.#ruleIn(record) ?? undefined;
+  }
+
+  /** Every rule, in force or not, in the order of their keys. */
+  listed(): ListedRule[] {
+    return this.#counting().flatMap((record) => {
+      const rule = this.#ruleIn(record);
+      return rule ? [{ ...rule, notInForce: this.#whyNot(record) }] : [];
+    });
+  }
+
+  /** Milliseconds until rules may begin or cease to be in force by time alone; undefined where none will. */
+  nextChangeMs(): number | undefined {
+    if (!this.#rights) return undefined;
+    const { grants } = this.#rights.authority();
+    return msToNextChange(grants, this.#rights.time());
   }
 
   scenes(): BookScene[] {
@@ -111,6 +152,7 @@ export class RuleBook {
       const kind = kinds[collection];
       if (kind) changes.add(kind);
     }
+    if (membership || changes.has('rules')) this.#sorted = undefined;
     // Whose rules and scenes count has changed.
     if (membership) changes.add('rules').add('scenes');
     if (changes.size > 0) for (const listener of [...this.#listeners]) listener(changes);
@@ -123,15 +165,43 @@ export class RuleBook {
     return () => this.#listeners.delete(listener);
   }
 
+  /** The records that may be in force: all of admins, the first few of each member. */
+  #counting(): readonly SignedRecord[] {
+    if (!this.#sorted) {
+      const records = this.#records.list('rule').sort((a, b) => (a.key < b.key ? -1 : 1));
+      this.#sorted = withinMemberLimits(records);
+    }
+    return this.#sorted;
+  }
+
+  #isCounting(record: SignedRecord): boolean {
+    return markIn(record.key) === undefined || this.#counting().includes(record);
+  }
+
+  #whyNot({ key, authorId }: SignedRecord): string | null {
+    if (!this.#rights || markIn(key) === undefined) return null;
+    return whyNotInForce(this.#rights, authorId);
+  }
+
   #ruleIn(record: SignedRecord): BookRule | null {
     let known = this.#rules.get(record);
     if (known === undefined) {
-      const rule = parseRule(recordValue(record));
-      const { key, authorId: author, hlc } = record;
-      known = rule ? { key, rule, author, changedMs: stampMs(hlc) } : null;
+      known = this.#read(record);
       this.#rules.set(record, known);
     }
     return known;
+  }
+
+  #read(record: SignedRecord): BookRule | null {
+    const { key, authorId: author, hlc } = record;
+    const rule = parseRule(recordValue(record));
+    if (!rule) return null;
+    const rights = this.#rights;
+    return {
+      ...{ key, rule, author, changedMs: stampMs(hlc) },
+      ...(rights &&
+        markIn(key) !== undefined && { mayUse: (thing, call) => authorMay(rights, author, thing, call) }),
+    };
   }
 
   #sceneIn(record: SignedRecord): BookScene | null {

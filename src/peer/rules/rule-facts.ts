@@ -1,34 +1,36 @@
 /**
- * What this device knows of rules when one asks to command it: the rules and scenes of admins, and its own Things.
- * Relies on the replica and the directory; the parser of expressions is loaded when there is a rule, not before.
+ * What this device knows of rules when one asks to command it: the rules and scenes in force, and its own Things.
+ * Relies on the book and the directory; the parser of expressions is loaded when there is a rule, not before.
  */
 
 import { type PeerId, slugOf } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
-import { recordValue, type SignedRecord } from '../../replica/record.ts';
+import type { ScopedThing } from '../../fabric/scope.ts';
 import type { Replica } from '../../replica/replica.ts';
 import type { ReplicaChange } from '../../replica/replica-change.ts';
 import type { Use } from '../../rules/expression-syntax.ts';
-import { parseRule, parseScene, type Rule, type Scene } from '../../rules/rule.ts';
-import type { RuleFacts } from '../../rules/rule-access.ts';
+import type { Rule, Scene } from '../../rules/rule.ts';
+import { type RuleFacts, runsAt } from '../../rules/rule-access.ts';
 import { eachExpression } from '../../rules/rule-references.ts';
+import type { ThingCall } from '../../thing/operations.ts';
 import type { Directory } from '../directory.ts';
+import type { BookRule, RuleBook } from './rule-book.ts';
 
 type Syntax = typeof import('../../rules/expression-syntax.ts');
 
-/** Rules by their records, read once. */
+/** The rules as a device meets them. */
 export class KnownRules implements RuleFacts {
   readonly #replica: Replica;
+  readonly #book: RuleBook;
   readonly #directory: Directory;
   readonly #logger: Logger;
-  readonly #rules = new WeakMap<SignedRecord, Rule | null>();
-  readonly #scenes = new WeakMap<SignedRecord, Scene | null>();
   readonly #uses = new WeakMap<Rule, readonly Use[]>();
   #syntax: Syntax | undefined;
   #loading: Promise<void> | undefined;
 
-  constructor(replica: Replica, directory: Directory, logger: Logger) {
+  constructor(replica: Replica, book: RuleBook, directory: Directory, logger: Logger) {
     this.#replica = replica;
+    this.#book = book;
     this.#directory = directory;
     this.#logger = logger;
   }
@@ -41,15 +43,29 @@ export class KnownRules implements RuleFacts {
     }
   }
 
+  /** While the parser is being loaded: until then what expressions use is not known. */
+  get loading(): Promise<void> | undefined {
+    return this.#syntax ? undefined : this.#loading;
+  }
+
+  /** Whether a member is one that may come to run the rule, as far as it is known here. */
+  isRunner(rule: string, peer: PeerId): boolean {
+    const known = this.#book.rule(rule);
+    return known !== undefined && runsAt(this, known.rule, peer);
+  }
+
+  /** Whether the author of a rule may not have it make this call: then nobody may because of that rule. */
+  forbids(rule: string, thing: ScopedThing, call: ThingCall): boolean {
+    return this.#book.rule(rule)?.mayUse?.(thing, call) === false;
+  }
+
   recordsChanged({ records }: ReplicaChange): void {
     if (!this.#syntax && records.some(({ collection }) => collection === 'rule')) void this.#load();
   }
 
-  readonly rule = (key: string): Rule | undefined =>
-    read(this.#rules, this.#replica.get('rule', key), parseRule);
+  readonly rule = (key: string): BookRule | undefined => this.#book.rule(key);
 
-  readonly scene = (name: string): Scene | undefined =>
-    read(this.#scenes, this.#replica.get('scene', slugOf(name)), parseScene);
+  readonly scene = (name: string): Scene | undefined => this.#book.scene(slugOf(name))?.scene;
 
   /** None before the parser is there: nothing is allowed that is not understood. */
   readonly uses = (rule: Rule): readonly Use[] => {
@@ -88,17 +104,3 @@ export class KnownRules implements RuleFacts {
     return this.#loading;
   }
 }
-
-const read = <Value>(
-  known: WeakMap<SignedRecord, Value | null>,
-  record: SignedRecord | undefined,
-  parse: (value: unknown) => Value | undefined,
-): Value | undefined => {
-  if (!record) return undefined;
-  let value = known.get(record);
-  if (value === undefined) {
-    value = parse(recordValue(record)) ?? null;
-    known.set(record, value);
-  }
-  return value ?? undefined;
-};

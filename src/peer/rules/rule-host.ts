@@ -11,15 +11,17 @@ import type { ReplicaChange } from '../../replica/replica-change.ts';
 import type { CauseChain } from '../../rules/causes.ts';
 import { sameValue } from '../../rules/trigger-state.ts';
 import type { ThingConnector } from '../../thing/operations.ts';
+import { authorsConnector } from './authors-connector.ts';
 import type { RuleEngine } from './engine.ts';
 import { type FabricThings, rulePresence, ruleThings } from './fabric-things.ts';
 import { NameResolving } from './name-resolving.ts';
-import { RuleBook } from './rule-book.ts';
+import type { RuleBook } from './rule-book.ts';
 import type { StandbyHandlers } from './rule-desk.ts';
 import type { ExecutionFilter, RuleStore } from './rule-store.ts';
 import type { AskPeer, RuleWorld } from './rule-world.ts';
 
 export interface RuleHostOptions extends Omit<FabricThings, 'now'> {
+  readonly book: RuleBook;
   readonly crypto: Crypto;
   readonly store: RuleStore;
   /** The fabric's time in milliseconds since 1970, and whether this device knows it. */
@@ -30,6 +32,8 @@ export interface RuleHostOptions extends Omit<FabricThings, 'now'> {
   readonly ask: AskPeer;
   readonly causeOf: (thing: string, affordance: string) => CauseChain;
   readonly activity: (activity: Omit<Activity, 'time'>) => void;
+  /** What members' rules may do may have changed, since a grant has begun or ended. */
+  readonly rightsChanged: () => void;
   readonly logger: Logger;
 }
 
@@ -42,6 +46,7 @@ export class RuleHost implements StandbyHandlers {
   readonly #options: RuleHostOptions;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #names: NameResolving;
+  #cancelRights: (() => void) | undefined;
   #engine: RuleEngine | undefined;
   #loading: Promise<RuleEngine> | undefined;
   #isStarted = false;
@@ -49,7 +54,7 @@ export class RuleHost implements StandbyHandlers {
 
   constructor(options: RuleHostOptions) {
     this.#options = options;
-    this.book = new RuleBook(options.replica);
+    this.book = options.book;
     const { replica, directory, crypto, logger } = options;
     this.#names = new NameResolving({
       ...{ replica, directory, crypto, logger, book: this.book },
@@ -61,6 +66,7 @@ export class RuleHost implements StandbyHandlers {
   /** From now on rules run, as soon as there are any. */
   start(): void {
     this.#isStarted = true;
+    this.#watchRights();
     this.#consider();
   }
 
@@ -70,6 +76,7 @@ export class RuleHost implements StandbyHandlers {
       ({ collection }) => collection === 'thing' || collection === 'label',
     );
     if (change.membership || isAboutThings) this.thingsChanged();
+    if (change.membership && this.#isStarted) this.#watchRights();
     if (this.#isStarted) this.#names.changed();
     this.#consider();
   }
@@ -124,6 +131,20 @@ export class RuleHost implements StandbyHandlers {
     this.#timers.clear();
   }
 
+  /** Grants that let members write rules begin and end by time alone. */
+  #watchRights(): void {
+    this.#cancelRights?.();
+    this.#cancelRights = undefined;
+    const inMs = this.book.nextChangeMs();
+    if (inMs === undefined) return;
+    this.#cancelRights = this.#schedule(inMs, () => {
+      this.thingsChanged();
+      this.#options.rightsChanged();
+      this.#consider();
+      this.#watchRights();
+    });
+  }
+
   #consider(): void {
     if (!this.#isStarted || this.#isClosed || this.#loading) return;
     if (this.book.rules().length === 0 && this.#options.store.runs().size === 0) return;
@@ -144,12 +165,13 @@ export class RuleHost implements StandbyHandlers {
 
   /** What rules see of this peer. */
   world(): RuleWorld {
-    const { replica, crypto, store, time, stamp, connector, ask, causeOf, activity, logger } = this.#options;
+    const { replica, crypto, store, time, stamp, ask, causeOf, activity, logger } = this.#options;
     const fabric: FabricThings = { ...this.#options, now: () => time().ms };
+    const things = ruleThings(fabric);
     return {
-      ...{ self: replica.self, crypto, store, stamp, connector, ask, causeOf, logger },
+      ...{ self: replica.self, crypto, store, stamp, ask, causeOf, logger, things },
       book: this.book,
-      things: ruleThings(fabric),
+      connector: authorsConnector(this.#options.connector, this.book, things),
       presence: rulePresence(fabric),
       now: nowOf(time),
       isTimeKnown: () => time().known,

@@ -3,6 +3,7 @@
  * Relies on those files being loaded when first asked: they bring the languages of rules along, which take megabytes.
  */
 import type { Activity } from '../../core/api-shapes.ts';
+import { AlthingError } from '../../core/errors.ts';
 import type { PeerId } from '../../core/ids.ts';
 import type {
   AppliedRule,
@@ -48,7 +49,7 @@ export class Rules implements RulesApi {
   async list(): Promise<RuleInfo[]> {
     const { ruleInfo } = await import('./rule-editing.ts');
     const fabric = this.#fabric;
-    return fabric.book.rules().map((known) => ruleInfo(fabric, known, this.#surroundings));
+    return fabric.book.listed().map((known) => ruleInfo(fabric, known, this.#surroundings));
   }
 
   async show(rule: string): Promise<RuleDocument> {
@@ -74,7 +75,9 @@ export class Rules implements RulesApi {
 
   async fire(rule: string, input?: unknown): Promise<{ firing: string }> {
     const { ruleNamed } = await import('./rule-editing.ts');
-    const { key } = ruleNamed(this.#fabric, rule);
+    const { key, notInForce } = ruleNamed(this.#fabric, rule);
+    if (notInForce !== null)
+      throw new AlthingError('rule-failed', `The rule "${key}" is not in force: ${notInForce}.`);
     return (await this.#fabric.rules.host.engine()).fire(key, input);
   }
 

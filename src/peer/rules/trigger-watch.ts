@@ -3,7 +3,7 @@
  * here. Relies on `rules/trigger-state.ts` for what counts as a firing; states that count time survive a restart.
  */
 import { type FiringId, streamFiring } from '../../rules/placement.ts';
-import type { PropertyTrigger, Rule, Trigger } from '../../rules/rule.ts';
+import type { PropertyTrigger, Trigger } from '../../rules/rule.ts';
 import {
   newTriggerState,
   restoredTriggerState,
@@ -13,8 +13,10 @@ import {
   triggerSees,
 } from '../../rules/trigger-state.ts';
 import type { StreamPosition } from '../../thing/operations.ts';
+import { scopedThing } from './authors-connector.ts';
 import { type Firing, triggerId } from './firing.ts';
 import { follow } from './follow.ts';
+import type { BookRule } from './rule-book.ts';
 import type { RuleWorld } from './rule-world.ts';
 
 /** Passes a firing on; resolves once it will survive a restart, or was refused. */
@@ -43,17 +45,21 @@ export class TriggerWatch {
   }
 
   /** Watches what is to be watched now, and nothing else. */
-  sync(rules: Iterable<{ readonly key: string; readonly rule: Rule }>): void {
+  sync(rules: Iterable<BookRule>): void {
     const wanted = new Map<string, Wanted>();
     const counting = new Set<string>();
-    for (const { key: rule, rule: parsed } of rules) {
+    for (const { key: rule, rule: parsed, mayUse } of rules) {
       for (const [index, trigger] of parsed.triggers.entries()) {
         if (!('property' in trigger || 'event' in trigger)) continue;
         const id = triggerId(trigger, index);
         const key = `${rule}/${id}`;
         counting.add(key);
-        const { thing } = 'property' in trigger ? trigger.property : trigger.event;
-        if (this.#world.things.isHere(thing)) wanted.set(key, { rule, id, trigger });
+        const { thing, name } = 'property' in trigger ? trigger.property : trigger.event;
+        const op = 'property' in trigger ? 'observeproperty' : 'subscribeevent';
+        const { things } = this.#world;
+        // A member learns nothing by a trigger that it may not read itself.
+        const mayKnow = !mayUse || mayUse(scopedThing(things, thing), { thing, op, name });
+        if (things.isHere(thing) && mayKnow) wanted.set(key, { rule, id, trigger });
       }
     }
     for (const [key, watcher] of this.#watchers) {

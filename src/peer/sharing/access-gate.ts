@@ -29,8 +29,10 @@ export interface AccessGateOptions {
   readonly authorityFor: (pass: Pass) => Authority;
   readonly roleOf: (peer: PeerId) => Role | undefined;
   readonly time: () => ScopeTime;
-  /** Whether a rule of an admin allows a member this call. */
+  /** Whether a rule allows a member this call. */
   readonly ruleAllows: (asked: RuleCall) => boolean;
+  /** Whether the author of a rule may not have it make this call, whoever makes it. */
+  readonly ruleForbids: (rule: string, thing: ScopedThing, call: ThingCall) => boolean;
   /** What people call a peer. */
   readonly nameOf: (peer: PeerId) => string;
 }
@@ -65,9 +67,11 @@ export class AccessGate {
 
   /** Whether a call on a Thing of this device is allowed; `why` is what the caller says of it. */
   allows({ peer, visitor }: Caller, thing: ScopedThing, call: ThingCall, why?: Why): boolean {
-    const { authority, roleOf, time, ruleAllows } = this.#options;
+    const { authority, roleOf, time, ruleAllows, ruleForbids } = this.#options;
     if (visitor.kind === 'pass') return this.#isGood(visitor) && coversCall(visitor.pass.scope, thing, call);
     const role = roleOf(peer);
+    // Who runs a member's rule lends it nothing: not even an admin's device.
+    if (why?.cause.step && ruleForbids(why.cause.step.rule, thing, call)) return false;
     if (mayCall(authority(), { peer, role }, thing, call, time())) return true;
     if (!why || role !== 'member') return false;
     const { cause, uriVariables } = why;

@@ -70,6 +70,7 @@ class Device {
       roleOf: (peer) => this.authority.members.get(peer)?.role,
       time: () => this.time,
       ruleAllows: () => false,
+      ruleForbids: () => false,
       nameOf: () => 'visitor',
     });
     const directory = new ServedDirectory({
@@ -86,7 +87,7 @@ class Device {
       self: device,
       gate: this.gate,
       directory,
-      rules: new StepLab(),
+      rules: Object.assign(new StepLab(), { loading: undefined }),
       exposed,
     });
   }

@@ -16,8 +16,8 @@ import type {
 } from '../../thing/operations.ts';
 import type { InteractionContext } from '../../thing/scripting-api.ts';
 import type { ServedThing } from '../exposed-things.ts';
-import { deskIdOf, type RuleDesk } from '../rules/rule-desk.ts';
-import type { StepGate } from '../rules/step-gate.ts';
+import type { DeviceRules } from '../rules/device-rules.ts';
+import { deskIdOf } from '../rules/rule-desk.ts';
 import type { AccessGate, Caller } from './access-gate.ts';
 import { directoryIdOf, type ServedDirectory } from './served-directory.ts';
 
@@ -25,7 +25,7 @@ export interface DeviceServerOptions {
   readonly self: PeerId;
   readonly gate: AccessGate;
   readonly directory: ServedDirectory;
-  readonly rules: { readonly desk: RuleDesk; readonly steps: StepGate };
+  readonly rules: Pick<DeviceRules, 'desk' | 'steps' | 'loading'>;
   /** The Thing exposed here under this id. */
   readonly exposed: (id: string) => ServedThing | undefined;
 }
@@ -51,6 +51,8 @@ export class DeviceServer {
         if (call.thing === this.#directoryId)
           return directory.request(caller, call, context.uriVariables.after);
         if (call.thing === this.#deskId) return rules.desk.request(caller, call);
+        // Right after a rule has come what it uses is not known yet.
+        if (context.cause.origin === 'rule' && rules.loading) await rules.loading;
         const { thing } = this.#allowed(caller, call, context);
         if (context.cause.step && !gate.runsRules(caller))
           throw new AlthingError('forbidden', 'Only members that are no guests run rules.');
@@ -59,6 +61,7 @@ export class DeviceServer {
       stream: async (call, sink, context, after) => {
         const caller = { peer: context.peer, visitor };
         if (call.thing === this.#directoryId) return directory.stream(caller, call, sink);
+        if (context.cause.origin === 'rule' && rules.loading) await rules.loading;
         return this.#stream(caller, call, sink, context, after);
       },
     };

@@ -53,6 +53,7 @@ export const createDevice = (options: DeviceOptions): Device => {
     roleOf,
     time,
     ruleAllows: (asked) => rules.allows(asked),
+    ruleForbids: (rule, thing, call) => rules.forbids(rule, thing, call),
     nameOf: (peer) => directory.card(peer)?.name ?? peer,
   });
   const served = new ServedDirectory({
