@@ -15,8 +15,18 @@ export interface RecordRange {
   readonly records: readonly SignedRecord[];
 }
 
+/**
+ * Most records that are kept of one position: fewer than one message of hashes names, so that none of those kept is out of
+ * anybody's reach.
+ */
+export const maxTwins = 1024;
+
 /** Names the slot of a data record within its author's stream. */
 export const slotOf = (record: SignedRecord): string => `${record.collection}\0${record.key}`;
+
+/** By position, and by hash where an author has signed several records for one. */
+export const compareRecords = (a: SignedRecord, b: SignedRecord): number =>
+  comparePositions(a, b) || (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0);
 
 /** The live records of one author in one stream. */
 export class AuthorLog {
@@ -27,6 +37,7 @@ export class AuthorLog {
   readonly #slots = new Map<string, SignedRecord>();
   readonly #byHash = new Map<string, SignedRecord>();
   #sizeBytes = 0;
+  #hasTwins = false;
   /** Kept up from the first record on: thousands at once would take long. */
   #hashes: DigestSet | undefined = new DigestSet();
   #digest: Uint8Array | undefined;
@@ -55,6 +66,11 @@ export class AuthorLog {
     return this.#sizeBytes;
   }
 
+  /** Whether several records may stand at one position here. */
+  get hasTwins(): boolean {
+    return this.#hasTwins;
+  }
+
   /** The live record in the slot that `record` would take; control records share no slots. */
   inSlot(record: SignedRecord): SignedRecord | undefined {
     return record.stream === 'control' ? undefined : this.#slots.get(slotOf(record));
@@ -65,10 +81,9 @@ export class AuthorLog {
     return this.#byHash.get(hash);
   }
 
-  /** The live record at this very position. */
-  at(position: Position): SignedRecord | undefined {
-    const found = this.#live[this.#after(position) - 1];
-    return found && comparePositions(found, position) === 0 ? found : undefined;
+  /** The live records at this very position: several where more than one was signed for it and they count. */
+  at(position: Position): readonly SignedRecord[] {
+    return this.#live.slice(this.#from(position), this.#after(position));
   }
 
   /** Adds a record in its place and takes out the older one whose slot it takes. */
@@ -78,7 +93,12 @@ export class AuthorLog {
       this.#live.splice(this.#after(replaced) - 1, 1);
       this.#forget(replaced);
     }
-    this.#live.splice(this.#after(record), 0, record);
+    const end = this.#after(record);
+    let place = end;
+    for (; place > 0 && compareRecords(this.#live[place - 1]!, record) > 0; place--);
+    if (place < end || (place > 0 && comparePositions(this.#live[place - 1]!, record) === 0))
+      this.#hasTwins = true;
+    this.#live.splice(place, 0, record);
     this.#byHash.set(record.hash, record);
     this.#sizeBytes += record.raw.length;
     this.#hashes?.add(record.hash);
@@ -88,9 +108,7 @@ export class AuthorLog {
 
   /** The live records from this position on, itself included. */
   since(position: Position): readonly SignedRecord[] {
-    const last = this.#live[this.#after(position) - 1];
-    const includesIt = last !== undefined && comparePositions(last, position) === 0;
-    return this.#live.slice(this.#after(position) - (includesIt ? 1 : 0));
+    return this.#live.slice(this.#from(position));
   }
 
   /** Takes these live records out. */
@@ -104,7 +122,10 @@ export class AuthorLog {
     }
   }
 
-  /** The live records after `from`, at least one if there is any, up to about `maxBytes`. */
+  /**
+   * The live records after `from`, at least one if there is any, up to about `maxBytes`: with all of the last position,
+   * save where more stands at a single one.
+   */
   range(from: Position, maxBytes: number): RecordRange | undefined {
     const start = this.#after(from);
     let end = start;
@@ -112,13 +133,22 @@ export class AuthorLog {
       size += this.#live[end]!.raw.length;
       if (size > maxBytes && end > start) break;
     }
-    return rangeOf(from, this.#live.slice(start, end));
+    return rangeOf(from, this.#live.slice(start, this.#whole(start, end)));
   }
 
-  /** The next `count` live records after `from`. */
+  /** About the next `count` live records after `from`, in the same way. */
   next(from: Position, count: number): RecordRange | undefined {
     const start = this.#after(from);
-    return rangeOf(from, this.#live.slice(start, start + count));
+    const end = Math.min(start + count, this.#live.length);
+    return rangeOf(from, this.#live.slice(start, this.#whole(start, end)));
+  }
+
+  /** The greatest end up to `end` that leaves nothing of its last position out; `end` where there is none. */
+  #whole(start: number, end: number): number {
+    const next = this.#live[end];
+    if (!next) return end;
+    const first = this.#from(next);
+    return first > start ? first : end;
   }
 
   /** What the store must do for these to be added: of each slot only the newest stays. */
@@ -137,6 +167,12 @@ export class AuthorLog {
     return { put: [...put], remove };
   }
 
+  /** The digest that this log would have if it ended at a position. */
+  digestUpTo(position: Position, crypto: Crypto): Uint8Array {
+    const hashes = this.#live.slice(0, this.#after(position)).map(({ hash }) => hash);
+    return crypto.sha256(new DigestSet(hashes).bytes);
+  }
+
   /** SHA-256 over the sorted hashes of the live records: equal digests at equal positions mean equal sets. */
   digest(crypto: Crypto): Uint8Array {
     this.#hashes ??= new DigestSet(this.#byHash.keys());
@@ -153,12 +189,22 @@ export class AuthorLog {
 
   /** Index of the first live record after a position. */
   #after(position: Position): number {
+    return this.#first((record) => comparePositions(record, position) > 0);
+  }
+
+  /** Index of the first live record at or after a position. */
+  #from(position: Position): number {
+    return this.#first((record) => comparePositions(record, position) >= 0);
+  }
+
+  /** Index of the first live record of which this is true, as it is of all after it. */
+  #first(isPast: (record: SignedRecord) => boolean): number {
     let low = 0;
     let high = this.#live.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (comparePositions(this.#live[middle]!, position) <= 0) low = middle + 1;
-      else high = middle;
+      if (isPast(this.#live[middle]!)) high = middle;
+      else low = middle + 1;
     }
     return low;
   }

@@ -1,6 +1,6 @@
 /**
- * Proofs that authors signed two records for one position, which no honest program does: at most one of data and a few
- * of control for each author, the lowest among them. Relies on signatures alone, so that a proof is believed whoever brings it.
+ * Proofs that authors signed two records for one position, which no honest program does: for each author at most one of
+ * data, and of control the lowest. Relies on signatures alone, so that a proof is believed whoever brings it.
  */
 import { decode, encode } from '../core/codec.ts';
 import type { Crypto } from '../core/crypto.ts';
@@ -26,11 +26,6 @@ export interface FraudEntry extends Position {
 }
 
 const notePrefix = 'fraud/';
-/**
- * Of one author's control records, the lowest. Both records of each count where the author ever was an admin. There is no
- * bound for all authors together: which proofs are kept would depend on which came first.
- */
-const maxControlProofs = 64;
 
 /** Names a proof: of data any one is as good as another. */
 export const proofKey = (stream: RecordStream, author: PeerId, { epoch, seq }: Position): string =>
@@ -53,11 +48,9 @@ export const openProof = (raw: readonly Uint8Array[], fabric: Uint8Array, crypto
 
 /** All proofs that a replica holds. */
 export class FraudProofs {
-  readonly #proofs = new Map<string, FraudProof>();
-  /** Those about each author's control records, the lowest position first. */
-  readonly #control = new Map<PeerId, FraudProof[]>();
+  readonly #proofs: Record<RecordStream, Map<PeerId, FraudProof>> = { control: new Map(), data: new Map() };
   readonly #cuts = new Map<PeerId, Position | null>();
-  /** Notes to be forgotten: of proofs that gave way to lower ones, or of another fabric, from before this peer joined. */
+  /** Notes to be forgotten: of proofs that gave way to a lower one, or of another fabric, from before this peer joined. */
   #stale: string[] = [];
 
   /** @param notes the home's notes as the store gave them */
@@ -65,7 +58,7 @@ export class FraudProofs {
     for (const [key, value] of notes) {
       if (!key.startsWith(notePrefix)) continue;
       const proof = readNote(value, fabric, crypto);
-      if (proof) this.add(proof);
+      if (proof && this.isNews(proof.stream, proof.authorId, proof)) this.add(proof);
       else this.#stale.push(key);
     }
   }
@@ -87,53 +80,29 @@ export class FraudProofs {
     return cut !== undefined && cut !== null && comparePositions(position, cut) >= 0;
   }
 
-  find(stream: RecordStream, author: PeerId, position: Position): FraudProof | undefined {
-    return this.#proofs.get(proofKey(stream, author, position));
+  list(): FraudProof[] {
+    return [...this.#proofs.control.values(), ...this.#proofs.data.values()];
   }
 
-  /** The control records in proofs, with those that no log holds since another has their place. */
-  control(): SignedRecord[] {
-    return [...this.list()].flatMap(({ stream, records }) => (stream === 'control' ? records : []));
-  }
-
-  /** The control record of this hash in a proof. */
-  named(author: PeerId, hash: string): SignedRecord | undefined {
-    const records = this.#control.get(author)?.flatMap((proof) => proof.records);
-    return records?.find((record) => record.hash === hash);
-  }
-
-  list(): Iterable<FraudProof> {
-    return this.#proofs.values();
-  }
-
-  /** Whether a proof at this position would be kept: the first of data, one of the lowest of control. */
+  /** Whether a proof at this position would be kept: the first of data, the lowest of control. */
   isNews(stream: RecordStream, author: PeerId, position: Position): boolean {
-    if (this.find(stream, author, position)) return false;
-    const highest = stream === 'data' ? undefined : this.#control.get(author)?.[maxControlProofs - 1];
-    return highest === undefined || comparePositions(position, highest) < 0;
+    const known = this.#proofs[stream].get(author);
+    return known === undefined || (stream === 'control' && comparePositions(position, known) < 0);
   }
 
-  /** Takes in a proof that is news; beyond the most of one author its highest gives way. */
+  /** Takes in a proof that is news; one that was held gives way to it. */
   add(proof: FraudProof): void {
-    const { stream, authorId } = proof;
-    this.#proofs.set(proofKey(stream, authorId, proof), proof);
-    if (stream === 'data') {
-      this.#cuts.set(authorId, this.#cuts.get(authorId) ?? null);
-      return;
-    }
-    const sorted = [...(this.#control.get(authorId) ?? []), proof].sort(comparePositions);
-    for (const higher of sorted.splice(maxControlProofs)) {
-      this.#proofs.delete(proofKey(stream, authorId, higher));
-      this.#stale.push(this.note(higher)[0]);
-    }
-    const { epoch, seq } = sorted[0]!;
-    this.#control.set(authorId, sorted);
-    this.#cuts.set(authorId, { epoch, seq });
+    const { stream, authorId, epoch, seq } = proof;
+    const higher = this.#proofs[stream].get(authorId);
+    if (higher) this.#stale.push(this.note(higher)[0]);
+    this.#proofs[stream].set(authorId, proof);
+    if (stream === 'control') this.#cuts.set(authorId, { epoch, seq });
+    else this.#cuts.set(authorId, this.#cuts.get(authorId) ?? null);
   }
 
   /** The notes that keep all proofs. */
   notes(): Map<string, Uint8Array> {
-    return new Map([...this.list()].map((proof) => this.note(proof)));
+    return new Map(this.list().map((proof) => this.note(proof)));
   }
 
   /** The note that keeps a proof. */

@@ -7,7 +7,7 @@ import { stampMs } from '../core/clock.ts';
 import type { Crypto } from '../core/crypto.ts';
 import { AlthingError } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
-import type { AuthorLog } from './author-log.ts';
+import { type AuthorLog, compareRecords, maxTwins } from './author-log.ts';
 import { type FraudProof, proofOf } from './fraud-proofs.ts';
 import type { Allowance } from './quotas.ts';
 import { comparePositions, openRecord, type Position, type SignedRecord } from './record.ts';
@@ -68,7 +68,7 @@ export const verifyRange = async (range: IncomingRange, verifier: Verifier): Pro
       verifier.held(toHex(verifier.crypto.sha256(raw))) ?? openRecord(raw, verifier.fabric, verifier.crypto);
     if (record.authorId !== author || record.stream !== range.stream)
       refuse(record, 'it is not of the author and stream that it was sent as');
-    if (comparePositions(record, last) <= 0 || comparePositions(record, range.to) > 0)
+    if (!isNext(record, last, records.at(-1)) || comparePositions(record, range.to) > 0)
       refuse(record, 'it stands outside the range that it was sent in');
     verifier.prepare(record);
     last = record;
@@ -78,6 +78,12 @@ export const verifyRange = async (range: IncomingRange, verifier: Verifier): Pro
     throw new AlthingError('record-invalid', 'A range of records did not reach the position it claimed.');
   return records;
 };
+
+/** Control records of one position follow on one another by their hashes. */
+const isNext = (record: SignedRecord, last: Position, before: SignedRecord | undefined): boolean =>
+  before && record.stream === 'control'
+    ? compareRecords(before, record) < 0
+    : comparePositions(last, record) < 0;
 
 const refuse = (record: SignedRecord, why: string): never => {
   throw new AlthingError(
@@ -97,13 +103,15 @@ export interface Sieve {
   readonly self: PeerId;
   readonly reach: Reach;
   readonly allowance: Allowance;
+  /** Whether what is too much is left where it is; else everything is taken, and the rest is made to fit afterwards. */
+  readonly stopsAtQuota: boolean;
+  /** Whether all records count that were signed for one position. */
+  readonly keepsTwins: boolean;
   readonly fabricTimeMs: number;
   /** Whether the author's record at this position is void. */
   readonly voids: (position: Position) => boolean;
   /** Whether a proof that the author signed two records for this position would be kept. */
   readonly isNews: (position: Position) => boolean;
-  /** A control record that no log holds, by its hash: one of two for one position. */
-  readonly named: (hash: string) => SignedRecord | undefined;
 }
 
 /** What of a range is to be added, and what stopped the rest. */
@@ -113,6 +121,8 @@ export interface Sifted {
   readonly stoppedBy: 'gap' | 'ahead' | 'over-quota' | 'void' | undefined;
   /** The first record that was not added. */
   readonly stoppedAt: SignedRecord | undefined;
+  /** These and those held are more than the author may have. */
+  readonly isTooMuch: boolean;
   /** Shows that the author signed two records for one position, the first of which there was no proof. */
   readonly fraud: FraudProof | undefined;
 }
@@ -122,22 +132,29 @@ export const sift = (opened: readonly SignedRecord[], log: AuthorLog, sieve: Sie
   const records: SignedRecord[] = [];
   const byHash = new Map<string, SignedRecord>();
   let fraud: FraudProof | undefined;
+  let isTooMuch = false;
   for (const record of opened) {
     const stop = (stoppedBy: Sifted['stoppedBy'], keep = records): Sifted => ({
       records: keep,
       stoppedBy,
       stoppedAt: record,
+      isTooMuch,
       fraud,
     });
     if (sieve.voids(record)) return stop('void');
     const isKnownGround = comparePositions(record, log.position) <= 0;
-    const held = isKnownGround ? log.at(record) : undefined;
-    if (held && held.hash !== record.hash && !fraud && sieve.isNews(record)) fraud = proofOf(held, record);
-    if (held || !isWithin(isKnownGround, sieve.reach)) continue;
+    if (log.named(record.hash)) continue;
+    const rivals = [
+      ...log.at(record),
+      ...records.slice(-1).filter((one) => comparePositions(one, record) === 0),
+    ];
+    if (rivals[0] && !fraud && sieve.isNews(record)) fraud = proofOf(rivals[0], record);
+    if (rivals.length > 0 && !(sieve.keepsTwins && rivals.length < maxTwins)) continue;
+    if (!isWithin(isKnownGround, sieve.reach)) continue;
     if (record.stream === 'control') {
       // Not the last one only: a peer restored from a backup goes on from what it still has.
       const { prev } = record;
-      const before = prev === null ? null : (log.named(prev) ?? byHash.get(prev) ?? sieve.named(prev));
+      const before = prev === null ? null : (log.named(prev) ?? byHash.get(prev));
       // What follows on a later position could be taken in by those only who had that one already.
       if (before === undefined || (before && comparePositions(before, record) >= 0)) return stop('gap', []);
       byHash.set(record.hash, record);
@@ -146,10 +163,13 @@ export const sift = (opened: readonly SignedRecord[], log: AuthorLog, sieve: Sie
       const slot = log.inSlot(record);
       if (slot && comparePositions(slot, record) > 0) continue;
     }
-    if (!sieve.allowance.take(record)) return stop('over-quota');
+    if (!sieve.allowance.take(record)) {
+      if (sieve.stopsAtQuota) return stop('over-quota');
+      isTooMuch = true;
+    }
     records.push(record);
   }
-  return { records, stoppedBy: undefined, stoppedAt: undefined, fraud };
+  return { records, stoppedBy: undefined, stoppedAt: undefined, isTooMuch, fraud };
 };
 
 const isWithin = (isKnownGround: boolean, reach: Reach): boolean =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { fromHex } from '../core/bytes.ts';
 import { stampOf } from '../core/clock.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
@@ -7,6 +8,7 @@ import { inviteSigner, peerSigner } from '../testing/control-lab.ts';
 import { type LabPeer, ReplicaLab, signedBy } from '../testing/replica-lab.ts';
 import { seedOf } from '../testing/seed.ts';
 import type { Draft } from './draft.ts';
+import { protocolQuotas, type Quotas } from './quotas.ts';
 import { origin, type SignedRecord } from './record.ts';
 import type { ReplicaChange } from './replica-change.ts';
 import type { SyncMessage } from './sync-messages.ts';
@@ -74,17 +76,24 @@ test('a record far ahead of time waits until its time has come, and what came be
   assert.deepEqual(here.replica.quarantined(), []);
 });
 
-test('a member has two thousand control records and no more, its own writes included', async (t) => {
-  const lab = await ReplicaLab.of(2, seedOf(t));
+/** The protocol's quotas, small enough to be reached in a test. */
+const few: Quotas = {
+  data: { maxRecords: 5, maxBytes: 3000 },
+  control: { maxRecords: 5, maxBytes: 3000 },
+  adminsControl: { maxRecords: 50, maxBytes: 50_000 },
+};
+
+test('a member has so many control records and no more, its own writes included', async (t) => {
+  const lab = await ReplicaLab.of(2, seedOf(t), few);
   const [here, member] = lab.peers as [LabPeer, LabPeer];
   const draft: Draft = { collection: 'member', key: 'x', value: { type: 'x' } };
-  await member.write(...Array.from({ length: 2000 }, () => draft));
+  await member.write(...Array.from({ length: few.control.maxRecords }, () => draft));
   await assert.rejects(member.write(draft), { code: 'too-many' });
   const { records } = member.replica.range('control', member.id, origin, 1e9)!;
   const last = records.at(-1)!;
   const value = { type: 'x', prev: fromHex(last.hash) };
   const more = signedBy(lab, 1, { collection: 'member', epoch: last.epoch, seq: last.seq + 1, value });
-  assert.equal(await here.replica.receive(rangeOf([...records, more])), 'over-quota');
+  assert.equal(await here.replica.receive(rangeOf([...records, more])), 'applied');
   assert.equal(here.replica.position('control', member.id).seq, last.seq);
   assert.deepEqual(
     here.replica.overQuota().map(({ peer, stream }) => [peer, stream]),
@@ -129,12 +138,12 @@ test('signatures inside statements are checked while records are taken in, not a
 });
 
 test('what was too much is asked for again, and taken in once its author may have more', async (t) => {
-  const lab = await ReplicaLab.of(3, seedOf(t));
+  const lab = await ReplicaLab.of(3, seedOf(t), few);
   const [admin, member, here] = lab.peers as [LabPeer, LabPeer, LabPeer];
   lab.connect(admin, here);
   await lab.settle();
   const draft: Draft = { collection: 'member', key: 'x', value: { type: 'x' } };
-  await member.write(...Array.from({ length: 2000 }, () => draft));
+  await member.write(...Array.from({ length: few.control.maxRecords }, () => draft));
   const { records } = member.replica.range('control', member.id, origin, 1e9)!;
   const last = records.at(-1)!;
   const value = { type: 'x', prev: fromHex(last.hash) };
@@ -215,4 +224,71 @@ test('news that its author told to everybody is told on by nobody', async (t) =>
   await lab.settle();
   for (const peer of lab.peers) assert.ok(peer.replica.get('value', 'k'));
   assert.deepEqual([lab.delivered.vector - vector, lab.delivered.records - records], [0, 7]);
+});
+
+test('what the protocol allows one author', () => {
+  assert.deepEqual(protocolQuotas, {
+    data: { maxRecords: 40_000, maxBytes: 2 ** 27 },
+    control: { maxRecords: 2000, maxBytes: 2 ** 22 },
+    adminsControl: { maxRecords: 50_000, maxBytes: 2 ** 26 },
+  });
+});
+
+/** What a member with a modified program signs: more than it may have, in several epochs, some of it over and over. */
+const tooMuch = fc.record({
+  stream: fc.constantFrom('control' as const, 'data' as const),
+  made: fc.array(
+    fc.record({
+      epoch: fc.integer({ min: 1, max: 3 }),
+      key: fc.nat(9),
+      sizeBytes: fc.nat(900),
+      goesTo: fc.nat(7),
+    }),
+    { minLength: 6, maxLength: 20 },
+  ),
+  seed: fc.nat(),
+});
+
+test('of an author that has written too much all keep the same, in whatever order and by whatever way it came', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(tooMuch, async ({ stream, made, seed }) => {
+      const lab = await ReplicaLab.of(4, seed, few);
+      lab.connectAll();
+      await lab.settle();
+      lab.cut();
+      const [, , a, b] = lab.peers as [LabPeer, LabPeer, LabPeer, LabPeer];
+      const seqs = new Map<number, number>();
+      const heads = new Map<number, string>();
+      for (const { epoch, key, sizeBytes, goesTo } of made) {
+        const seq = (seqs.get(epoch) ?? 0) + 1;
+        seqs.set(epoch, seq);
+        const text = 'x'.repeat(sizeBytes);
+        const head = heads.get(epoch);
+        const record =
+          stream === 'data'
+            ? signedBy(lab, 1, { key: `k${key}`, epoch, seq, hlc: epoch * 100 + seq, value: text })
+            : signedBy(lab, 1, {
+                collection: 'member',
+                ...{ epoch, seq, value: { type: 'x', prev: head ? fromHex(head) : null, text } },
+              });
+        heads.set(epoch, record.hash);
+        for (const [at, peer] of [a, b, lab.peers[0]!].entries())
+          if (goesTo & (1 << at)) await peer.replica.receive(rangeOf([record]), { reach: 'all' });
+      }
+      const honest = [lab.peers[0]!, a, b];
+      for (const [at, peer] of honest.entries()) lab.connect(peer, honest[(at + 1) % 3]!);
+      for (let minutes = 0; minutes < 4; minutes++) await lab.settle();
+      for (const peer of honest) {
+        assert.deepEqual(peer.reads(), a.reads());
+        assert.deepEqual(peer.vector(), a.vector());
+        const log = peer.replica.log(stream, lab.peers[1]!.id);
+        assert.ok((log?.live.length ?? 0) <= few[stream].maxRecords);
+        assert.ok((log?.sizeBytes ?? 0) <= few[stream].maxBytes);
+        await peer.restart();
+        assert.deepEqual(peer.vector(), a.vector());
+      }
+      assert.deepEqual(lab.failures, []);
+    }),
+    { numRuns: process.env.ALTHING_TEST_LONG ? 400 : 25, seed: seedOf(t) },
+  );
 });

@@ -4,7 +4,7 @@
  */
 import { fromHex, toHex } from '../core/bytes.ts';
 import { peerIdOf } from '../core/ids.ts';
-import type { AuthorLog } from './author-log.ts';
+import { type AuthorLog, compareRecords } from './author-log.ts';
 import type { IncomingRange } from './incoming-range.ts';
 import { comparePositions, origin, type SignedRecord } from './record.ts';
 import type { Known, Mending } from './remote-side.ts';
@@ -30,7 +30,8 @@ const hashBytes = 32;
 /** The beginning of going through an author's records, of which `log` is here. */
 export const begun = (log: AuthorLog | undefined): Mending => ({
   cursor: origin,
-  byHashes: (log?.sizeBytes ?? 0) > minBytesByHashes,
+  // Several records of one position may be more than go in one message.
+  byHashes: (log?.sizeBytes ?? 0) > minBytesByHashes || (log?.hasTwins ?? false),
   missing: [],
   reached: origin,
   lists: 0,
@@ -83,7 +84,7 @@ export const tellNamed = (replica: Replica, want: WantNamedMessage): RecordsMess
   const { stream, author } = want;
   const log = replica.log(stream, peerIdOf(author));
   const found = new Set(cut(want.hashes).flatMap((hash) => log?.named(hash) ?? []));
-  const sorted = [...found].sort(comparePositions);
+  const sorted = [...found].sort(compareRecords);
   const records: SignedRecord[] = [];
   let sizeBytes = 0;
   for (const record of sorted) {

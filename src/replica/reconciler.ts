@@ -304,25 +304,30 @@ export class Reconciler {
   }
 
   /**
-   * At equal positions the records must be equal too. Where they are not, one of the two was restored from a backup or
-   * something was left out on the way: each goes through what the other holds, once for each state of both.
+   * At equal positions the records must be equal too, and what one holds of control must be the beginning of what one
+   * holds who is ahead. Where it is not, one of the two was restored from a backup, something was left out on the way, or
+   * the author wrote too much or two for one position: each goes through what the other holds, once for each state of both.
    */
   #compare(side: RemoteSide, key: string): void {
     const known = side.known.get(key);
     if (!known?.digest) return;
     const author = known.authorId;
-    if (comparePositions(this.#replica.position(known.stream, author), known) !== 0) return;
+    const order = comparePositions(this.#replica.position(known.stream, author), known);
+    const isComparable = order === 0 || (order > 0 && known.stream === 'control' && known.seq > 0);
     const mine = this.#replica.entry(known.stream, author);
-    if (!mine || equalBytes(mine.digest, known.digest)) return;
+    if (!mine || !isComparable) return;
     const both = toHex(mine.digest) + toHex(known.digest);
     if (side.compared.get(key) === both) return;
     side.compared.set(key, both);
-    side.mending.set(key, begun(this.#replica.log(known.stream, author)));
+    const log = this.#replica.log(known.stream, author)!;
+    const digest = order === 0 ? mine.digest : log.digestUpTo(known, this.#options.crypto);
+    if (equalBytes(digest, known.digest)) return;
+    side.mending.set(key, begun(log));
     if (this.#toldDifferences.has(key) || this.#toldDifferences.size >= maxToldDifferences) return;
     this.#toldDifferences.add(key);
     this.#options.logger.info(
       { author, stream: known.stream, peer: side.link.peer },
-      'Two peers hold different records of one author at the same position: they are compared.',
+      'Two peers hold different records of one author up to the same position: they are compared.',
     );
   }
 

@@ -24,7 +24,9 @@ export interface StoredRecord extends RecordPosition {
 export interface StateBatch {
   /** Forgets every record first (joining another fabric). */
   readonly clearRecords?: boolean;
+  /** All that stands at these positions. */
   readonly remove?: readonly RecordPosition[];
+  /** Kept beside what stands at their positions: of a stolen key several records may. */
   readonly put?: readonly StoredRecord[];
   /** This peer's own notes, not replicated: key, and value or null to delete. */
   readonly local?: readonly (readonly [key: string, value: Uint8Array | null])[];

@@ -2,11 +2,9 @@
  * One peer's copy of the fabric's shared state: what it holds, what it may add, what it reads from it.
  * Relies on a durable store, a clock and cryptography passed in; knows nothing of sessions.
  */
-import { type HybridClock, stampMs } from '../core/clock.ts';
-import type { Crypto, Signer } from '../core/crypto.ts';
+import { stampMs } from '../core/clock.ts';
 import { AlthingError, isDiskFailure, toAlthingError } from '../core/errors.ts';
 import { type PeerId, peerIdOf } from '../core/ids.ts';
-import type { Logger } from '../core/logger.ts';
 import { type Authority, computeAuthority, type FraudCuts } from '../fabric/authority.ts';
 import type { Fabric } from '../fabric/genesis.ts';
 import { checkInner } from '../fabric/inner-signatures.ts';
@@ -28,10 +26,11 @@ import { holdingsOf } from './open-holdings.ts';
 import { OwnPosition } from './own-position.ts';
 import { signDrafts } from './own-records.ts';
 import { checkOwnWord } from './own-word.ts';
-import { Allowance, wasAdmin } from './quotas.ts';
+import { Allowance, fitting, protocolQuotas, type Quotas, wasAdmin } from './quotas.ts';
 import { comparePositions, origin, type Position, type SignedRecord, streamOf } from './record.ts';
-import type { RecordStream, StateStore, StoredState } from './record-store.ts';
+import type { RecordStream, StoredState } from './record-store.ts';
 import { type ReplicaChange, unchanged } from './replica-change.ts';
+import type { ReplicaOptions } from './replica-options.ts';
 import { Standing } from './standing.ts';
 
 /** Where one author stands in one stream, and the digest of its live records there. */
@@ -39,29 +38,6 @@ export interface VectorEntry extends Position {
   readonly stream: RecordStream;
   readonly author: Uint8Array;
   readonly digest: Uint8Array;
-}
-
-export interface ReplicaOptions {
-  readonly fabric: Fabric;
-  readonly signer: Signer;
-  readonly crypto: Crypto;
-  readonly clock: HybridClock;
-  /** Wall clock, milliseconds since 1970. */
-  readonly now: () => number;
-  /** What the members in session agree the time is, milliseconds since 1970; the wall clock unless told. */
-  readonly fabricTimeMs?: () => number;
-  readonly store: StateStore;
-  /** The home's notes as the store gave them; proofs of fraud are among them. */
-  readonly notes?: ReadonlyMap<string, Uint8Array>;
-  /** The greatest epoch that this peer is known to have opened; the records held may know of a greater one. */
-  readonly lastEpoch?: number;
-  /** Called before the first record of an epoch is written; resolves when it is kept for good which epoch that is. */
-  readonly epochOpened?: (epoch: number) => Promise<void>;
-  /** Lets other work go on between pieces of a long one. */
-  readonly yieldTurn: () => Promise<void>;
-  /** Computes authority; `computeAuthority` unless many replicas of one process share what they compute. */
-  readonly authorityOf?: typeof computeAuthority;
-  readonly logger: Logger;
 }
 
 /** Records put in their places before others get their turn: about 5 ms in the longest log. */
@@ -222,7 +198,7 @@ export class Replica {
 
   /** Authors who are proven to have signed two records for one position, with the proofs. */
   frauds(): FraudProof[] {
-    return [...this.#frauds.list()];
+    return this.#frauds.list();
   }
 
   /** From where on the control records of those authors are void: for computing authority with more records. */
@@ -356,16 +332,19 @@ export class Replica {
       held: (hash) => log.named(hash),
       prepare: (record) => checkInner(record, this.fabric, crypto),
     });
-    const sifted = () =>
-      sift(opened, log, {
+    const sifted = () => {
+      const isAdmins = stream === 'control' && wasAdmin(author, this.authority);
+      return sift(opened, log, {
         self: this.self,
         reach,
         allowance: this.#allowance(log),
+        stopsAtQuota: isAdmins,
+        keepsTwins: isAdmins,
         fabricTimeMs: this.#fabricTime(),
         voids: (position) => this.voids(stream, author, position),
         isNews: (position) => this.#frauds.isNews(stream, author, position),
-        named: (hash) => this.#frauds.named(author, hash),
       });
+    };
     let found = sifted();
     // What is left of the range depends on what the proof means for its author. Signatures are checked once.
     while (found.fraud) {
@@ -373,20 +352,34 @@ export class Replica {
       if (!this.takes(stream, author)) return 'unauthorised';
       found = sifted();
     }
-    this.#noteHeldBack(range, author, found);
-    const { records, stoppedBy } = found;
-    if (records.length > 0) {
-      await this.#options.store.commit(log.batch(records));
+    const fits = found.isTooMuch ? fitting(log, found.records, this.#quotas) : undefined;
+    this.#noteHeldBack(range, author, found, fits?.bound);
+    const records = fits ? found.records.filter((record) => fits.records.has(record)) : found.records;
+    const removed = fits ? log.live.filter((record) => !fits.records.has(record)) : [];
+    if (records.length > 0 || removed.length > 0) {
+      const { put = [], remove = [] } = log.batch(records);
+      await this.#options.store.commit({ put, remove: [...remove, ...removed] });
       this.#see(records);
       if (author === this.self) this.#own.openAbove(range.to.epoch);
+      this.#drop(log, removed);
       await this.#keepAll(records);
-      this.onChange({ ...unchanged, records, own: false, from });
+      this.onChange({ ...unchanged, records, removed, own: false, from });
     }
-    return stoppedBy ?? (records.length > 0 ? 'applied' : 'known');
+    return found.stoppedBy ?? (records.length > 0 ? 'applied' : 'known');
   }
 
-  #noteHeldBack({ stream, to }: IncomingRange, peer: PeerId, { stoppedBy, stoppedAt }: Sifted): void {
-    if (stoppedBy === 'ahead' || stoppedBy === 'over-quota') {
+  /** What does not fit any more is told of here as what was stopped is: it is not asked for again at once. */
+  #noteHeldBack(
+    { stream, to }: IncomingRange,
+    peer: PeerId,
+    { stoppedBy, stoppedAt }: Sifted,
+    bound: SignedRecord | undefined,
+  ): void {
+    if (bound) {
+      const { epoch, seq } = bound;
+      const held = { peer, stream, why: 'over-quota', at: { epoch, seq }, untilMs: null } as const;
+      this.#heldBack.note(held, this.#options.now());
+    } else if (stoppedBy === 'ahead' || stoppedBy === 'over-quota') {
       const { epoch, seq, hlc } = stoppedAt!;
       const untilMs = stoppedBy === 'ahead' ? stampMs(hlc) - maxAheadMs : null;
       const held = { peer, stream, why: stoppedBy, at: { epoch, seq }, untilMs };
@@ -468,8 +461,14 @@ export class Replica {
     if (remove.length > 0 || local.length > 0) await this.#options.store.commit({ remove, local });
     this.#frauds.forgot();
     this.#unpurged = false;
-    for (const [log, records] of doomed) this.#holdings.drop(log.stream, log.authorId, records);
+    for (const [log, records] of doomed) this.#drop(log, records);
     return remove;
+  }
+
+  #drop({ stream, authorId }: AuthorLog, records: readonly SignedRecord[]): void {
+    if (records.length === 0) return;
+    this.#holdings.drop(stream, authorId, records);
+    if (stream === 'control') this.#authorityChanged();
   }
 
   #entry(log: AuthorLog): VectorEntry {
@@ -478,7 +477,11 @@ export class Replica {
   }
 
   #allowance(log: AuthorLog): Allowance {
-    return new Allowance(log, () => wasAdmin(log.authorId, this.authority));
+    return new Allowance(log, this.#quotas, () => wasAdmin(log.authorId, this.authority));
+  }
+
+  get #quotas(): Quotas {
+    return this.#options.quotas ?? protocolQuotas;
   }
 
   #fabricTime(): number {

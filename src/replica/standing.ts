@@ -112,6 +112,6 @@ export class Standing {
 
   #compute(): Authority {
     const { fabric, holdings, crypto, frauds, compute } = this.#options;
-    return compute(fabric, [...holdings.control, ...frauds.control()], crypto, frauds.cuts);
+    return compute(fabric, holdings.control, crypto, frauds.cuts);
   }
 }

@@ -21,6 +21,15 @@ const migrations: readonly string[] = [
      PRIMARY KEY (stream, author, epoch, seq)
    ) STRICT;
    CREATE TABLE local (key TEXT NOT NULL PRIMARY KEY, crc INTEGER NOT NULL, value BLOB NOT NULL) STRICT;`,
+  // Of an admin whose key was stolen several records for one position count.
+  `ALTER TABLE records RENAME TO former;
+   CREATE TABLE records (
+     stream INTEGER NOT NULL, author BLOB NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+     crc INTEGER NOT NULL, raw BLOB NOT NULL
+   ) STRICT;
+   INSERT INTO records SELECT stream, author, epoch, seq, crc, raw FROM former ORDER BY rowid;
+   DROP TABLE former;
+   CREATE INDEX positions ON records (stream, author, epoch, seq);`,
 ];
 
 const pageBytes = 4096;

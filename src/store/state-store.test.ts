@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import fc from 'fast-check';
 import { toHex, utf8 } from '../core/bytes.ts';
-import type { RecordStream, StateBatch, StateStore, StoredRecord } from '../replica/record-store.ts';
+import type { RecordStream, StateStore, StoredRecord } from '../replica/record-store.ts';
 import { openStateStore } from './state-store.ts';
 
 const statePath = async (t: TestContext): Promise<string> => {
@@ -54,52 +53,6 @@ test('what was committed is there after the next opening, byte for byte', async 
     [raw, raw.slice(5, 9), new Uint8Array(0)],
   );
   assert.deepEqual(local, new Map([['clock', utf8('9')]]));
-});
-
-test('any sequence of batches leaves what a map would hold', async (t) => {
-  const store = await closing(t, openStateStore(await statePath(t)));
-  const position = fc.record({
-    stream: fc.constantFrom<RecordStream>('control', 'data'),
-    author: fc.nat(2).map(authorOf),
-    epoch: fc.constantFrom(1, Number.MAX_SAFE_INTEGER),
-    seq: fc.nat(3),
-  });
-  const raw = fc.uint8Array({ maxLength: 40 });
-  const local = fc.tuple(fc.constantFrom('a', 'b', 'é'), fc.option(raw));
-  const batch: fc.Arbitrary<StateBatch> = fc.record({
-    clearRecords: fc.boolean(),
-    remove: fc.array(position, { maxLength: 4 }),
-    put: fc.array(
-      fc.tuple(position, raw).map(([where, bytes]) => ({ ...where, raw: bytes })),
-      { maxLength: 8 },
-    ),
-    local: fc.array(local, { maxLength: 4 }),
-  });
-  await fc.assert(
-    fc.asyncProperty(fc.array(batch, { maxLength: 6 }), async (batches) => {
-      const before = await store.load();
-      await store.commit({ clearRecords: true, local: [...before.local.keys()].map((key) => [key, null]) });
-      const records = new Map<string, string>();
-      const notes = new Map<string, string>();
-      const name = (at: { stream: string; author: Uint8Array; epoch: number; seq: number }) =>
-        [at.stream, toHex(at.author), at.epoch, at.seq].join();
-      for (const { clearRecords, remove, put, local } of batches) {
-        if (clearRecords) records.clear();
-        for (const at of remove ?? []) records.delete(name(at));
-        for (const entry of put ?? []) records.set(name(entry), toHex(entry.raw));
-        for (const [key, value] of local ?? []) {
-          if (value) notes.set(key, toHex(value));
-          else notes.delete(key);
-        }
-      }
-      await Promise.all(batches.map((each) => store.commit(each)));
-      assert.deepEqual(await contentsOf(store), {
-        records: [...records.values()].sort(),
-        local: new Map([...notes].sort()),
-      });
-    }),
-    { numRuns: 60 },
-  );
 });
 
 test('the caller may reuse its arrays once commit was called', async (t) => {

@@ -32,7 +32,10 @@ const columns = ({ stream, author, epoch, seq }: RecordPosition) =>
 const committer = (db: DatabaseSync): ((batches: readonly StateBatch[]) => void) => {
   const clear = db.prepare('DELETE FROM records');
   const remove = db.prepare('DELETE FROM records WHERE stream = ? AND author = ? AND epoch = ? AND seq = ?');
-  const put = db.prepare('INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)');
+  const put = db.prepare(
+    `INSERT INTO records SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM records
+       WHERE stream = ?1 AND author = ?2 AND epoch = ?3 AND seq = ?4 AND raw = ?6)`,
+  );
   const removeLocal = db.prepare('DELETE FROM local WHERE key = ?');
   const putLocal = db.prepare('INSERT OR REPLACE INTO local VALUES (?, ?, ?)');
   const apply = (batch: StateBatch): void => {

@@ -2,12 +2,19 @@
  * A state store in memory whose disk outlives it, so that tests can restart, crash and restore from backups.
  * Relies on the store's contract (`state-store-contract.ts`), which it keeps as SQLite does.
  */
-import { toHex } from '../core/bytes.ts';
+import { equalBytes, toHex } from '../core/bytes.ts';
 import { AlthingError } from '../core/errors.ts';
-import type { RecordPosition, StateBatch, StateStore, StoredState } from '../replica/record-store.ts';
+import type {
+  RecordPosition,
+  StateBatch,
+  StateStore,
+  StoredRecord,
+  StoredState,
+} from '../replica/record-store.ts';
 
-const positionKey = ({ stream, author, epoch, seq }: RecordPosition): string =>
-  `${stream}/${toHex(author)}/${epoch}/${seq}`;
+/** Names a place for a record: at one position several may stand, counted from 0. */
+const placeKey = ({ stream, author, epoch, seq }: RecordPosition, at: number): string =>
+  `${stream}/${toHex(author)}/${epoch}/${seq}/${at}`;
 
 /** What survives a process: the durable records and notes. */
 export class MemoryDisk {
@@ -29,13 +36,24 @@ export class MemoryDisk {
   /** Makes one batch durable. */
   apply(batch: StateBatch): void {
     if (batch.clearRecords) this.records.clear();
-    for (const position of batch.remove ?? []) this.records.delete(positionKey(position));
-    for (const record of batch.put ?? []) this.records.set(positionKey(record), record.raw);
+    for (const position of batch.remove ?? [])
+      for (let at = 0; this.records.delete(placeKey(position, at)); at++);
+    for (const record of batch.put ?? []) this.#put(record);
     for (const [key, value] of batch.local ?? []) {
       if (value === null) this.local.delete(key);
       else this.local.set(key, value);
     }
     this.commits += 1;
+  }
+
+  #put(record: StoredRecord): void {
+    for (let at = 0; ; at++) {
+      const key = placeKey(record, at);
+      const known = this.records.get(key);
+      if (known && !equalBytes(known, record.raw)) continue;
+      this.records.set(key, record.raw);
+      return;
+    }
   }
 }
 

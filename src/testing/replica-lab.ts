@@ -13,6 +13,7 @@ import type { Fabric } from '../fabric/genesis.ts';
 import type { Frame } from '../net/frames.ts';
 import { decodeSync, encodeSync } from '../net/sync-frames.ts';
 import type { Draft } from '../replica/draft.ts';
+import type { Quotas } from '../replica/quotas.ts';
 import { Reconciler } from '../replica/reconciler.ts';
 import { openRecord, type RecordBody, type SignedRecord, signRecord } from '../replica/record.ts';
 import { Replica, type VectorEntry } from '../replica/replica.ts';
@@ -73,7 +74,7 @@ export class LabPeer {
 
   /** Starts from what its disk holds. */
   async start(options: { byHand?: boolean } = {}): Promise<void> {
-    const { clock, random } = this.#lab;
+    const { clock, random, quotas } = this.#lab;
     const now = () => this.wall();
     this.store = new MemoryStateStore(this.disk, options);
     const { records, local } = await this.store.load();
@@ -86,6 +87,7 @@ export class LabPeer {
       store: this.store,
       notes: local,
       yieldTurn: async () => {},
+      ...(quotas && { quotas }),
       logger: silentLogger,
     });
     const reconciler = new Reconciler(this.replica, {
@@ -155,6 +157,8 @@ export class ReplicaLab {
   readonly #began = this.clock.now();
   readonly random: () => number;
   readonly fabric: Fabric = labFabric;
+  /** What one author may have; the protocol's where undefined. */
+  readonly quotas: Quotas | undefined;
   readonly peers: LabPeer[] = [];
   /** Positions that stood for two different records on the wire: must stay empty. */
   readonly contradictions: string[] = [];
@@ -176,7 +180,8 @@ export class ReplicaLab {
   readonly #sent = new Map<string, string>();
   #sessions: Session[] = [];
 
-  constructor(seed: number) {
+  constructor(seed: number, quotas?: Quotas) {
+    this.quotas = quotas;
     this.random = randomFrom(seed);
   }
 
@@ -186,8 +191,8 @@ export class ReplicaLab {
   }
 
   /** Peers 0 to n - 1, started; the founder has let all others in, who do not know it yet. */
-  static async of(n: number, seed: number): Promise<ReplicaLab> {
-    const lab = new ReplicaLab(seed);
+  static async of(n: number, seed: number, quotas?: Quotas): Promise<ReplicaLab> {
+    const lab = new ReplicaLab(seed, quotas);
     for (let number = 0; number < n; number++) {
       const peer = new LabPeer(lab, number);
       lab.peers.push(peer);

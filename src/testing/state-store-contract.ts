@@ -129,14 +129,16 @@ const batchArbitrary: fc.Arbitrary<StateBatch> = fc.record({
 });
 
 class Model {
-  readonly #records = new Map<string, string>();
+  /** The different records at each position. */
+  readonly #records = new Map<string, Set<string>>();
   readonly #local = new Map<string, string>();
 
   apply({ clearRecords, remove, put, local }: StateBatch): void {
     const name = (at: RecordPosition) => [at.stream, toHex(at.author), at.epoch, at.seq].join();
     if (clearRecords) this.#records.clear();
     for (const at of remove ?? []) this.#records.delete(name(at));
-    for (const at of put ?? []) this.#records.set(name(at), toHex(at.raw));
+    for (const at of put ?? [])
+      this.#records.set(name(at), (this.#records.get(name(at)) ?? new Set()).add(toHex(at.raw)));
     for (const [key, value] of local ?? []) {
       if (value) this.#local.set(key, toHex(value));
       else this.#local.delete(key);
@@ -145,7 +147,7 @@ class Model {
 
   contents() {
     return {
-      records: [...this.#records.values()].sort(),
+      records: [...this.#records.values()].flatMap((raws) => [...raws]).sort(),
       local: [...this.#local].map(([key, value]) => `${key}=${value}`).sort(),
     };
   }

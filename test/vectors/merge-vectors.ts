@@ -37,6 +37,8 @@ const rangeOf = (
   return { stream: last.stream, author: last.author, from: origin, to, records: raws, ...change };
 };
 
+const byHash = (a: SignedRecord, b: SignedRecord): number => (a.hash < b.hash ? -1 : 1);
+
 const cases = (): Case[] => {
   const founder = new Author(labFabric, 0);
   const member = new Author(labFabric, 1);
@@ -67,6 +69,8 @@ const cases = (): Case[] => {
   const [early, late] = [valueBy(founder, 1000), valueBy(member, 9000)];
   const foreign = member.sign('peer', founder.id, { name: 'a lie' });
   const rule = member.sign('rule', 'r', { text: 'not its to write' });
+  const thief = new Author(labFabric, 0);
+  const stolen = [thief.sign('member', 'invite', base), thief.sign('member', 'z', { type: 'of-a-thief' })];
   const held = control;
   return [
     {
@@ -108,6 +112,14 @@ const cases = (): Case[] => {
       name: "what is not its author's to write is kept and not read",
       held,
       sent: [rangeOf([foreign, rule])],
+    },
+    {
+      name: 'of an admin every record counts that was signed for one position',
+      held,
+      sent: [
+        rangeOf(stolen, { mend: true }),
+        rangeOf([stolen[0]!, ...[control[1]!, stolen[1]!].sort(byHash)], { mend: true }),
+      ],
     },
     {
       name: 'a hole is filled by going through from the beginning',
