@@ -219,7 +219,7 @@ export class LabPeer {
     });
     this.#desk = new RuleDesk({
       roleOf: () => 'member',
-      ask: (step, waitMs) => this.#gate.ask(step, waitMs),
+      ask: (step, waitMs, from) => this.#gate.ask(step, waitMs, from),
       executions: (filter) => this.#store.executions(filter),
       obeyed: () => [],
       now: clock.now,

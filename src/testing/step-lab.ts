@@ -31,7 +31,10 @@ export class StepLab {
   #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
 
   /** @param options `byHand`: commits wait until `state.sync()` */
-  constructor(disk: MemoryDisk = new MemoryDisk(), options: { byHand?: boolean; fabric?: string } = {}) {
+  constructor(
+    disk: MemoryDisk = new MemoryDisk(),
+    options: { byHand?: boolean; fabric?: string; isRunner?: (rule: string, peer: string) => boolean } = {},
+  ) {
     this.disk = disk;
     this.state = new MemoryStateStore(disk, options);
     this.store = new RuleStore(new LocalNotes(this.state, disk.local), options.fabric ?? 'ab'.repeat(32));
@@ -46,10 +49,11 @@ export class StepLab {
     this.steps = new StepGate({
       ...{ store: this.store, obeyed: this.obeyed, schedule, logger: silentLogger },
       time: () => this.time,
+      ...(options.isRunner && { isRunner: options.isRunner }),
     });
     this.desk = new RuleDesk({
       roleOf: () => 'member',
-      ask: (step, waitMs) => this.steps.ask(step, waitMs),
+      ask: (step, waitMs, from) => this.steps.ask(step, waitMs, from),
       executions: (filter) => this.store.executions(filter),
       obeyed: (_caller, thing, limit) => this.obeyed.of(thing, limit),
       now: () => this.monotonicMs,

@@ -36,6 +36,13 @@ const expose = async (peer: Peer, title: string, type = 'Light'): Promise<Counte
   return { id: thing.getThingDescription().id, writes };
 };
 
+/** Whoever is a member may come to run it. */
+const byHand = `
+name: Hall
+triggers: [{ manual: true }]
+steps: [{ stop: by a program }]
+`;
+
 const stepOf = (parts: Partial<RuleStep> = {}): RuleStep => ({
   ...{ rule: 'hall', firing: 'manual/hall/1', step: '0/t0~0', mode: 'single', clock: stampOf(Date.now()) },
   ...parts,
@@ -74,6 +81,7 @@ test('a step that is commanded twice is done once, over a restart of its device,
   const first = await lab.start('lamp');
   const hall = await lab.start('hall');
   await lab.join(first, hall);
+  await first.rules.apply(byHand);
   const witness = await lab.traitor(first);
   const before = await expose(first, 'Lamp');
   const step = stepOf();

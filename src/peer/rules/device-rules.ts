@@ -65,10 +65,13 @@ export class DeviceRules {
       monotonic: () => performance.now(),
       schedule,
     });
-    this.steps = new StepGate({ store: this.store, obeyed: this.#obeyed, time, schedule, logger });
+    this.steps = new StepGate({
+      ...{ store: this.store, obeyed: this.#obeyed, time, schedule, logger },
+      isRunner: (rule, peer) => this.#known.isRunner(rule, peer),
+    });
     this.desk = new RuleDesk({
       roleOf: (peer) => membership.roleOf(peer),
-      ask: (step, waitMs) => this.steps.ask(step, waitMs),
+      ask: (step, waitMs, from) => this.steps.ask(step, waitMs, from),
       executions: (filter) => this.host.executions(filter),
       obeyed: (caller, thing, limit) => (this.#sees(caller, thing) ? this.#obeyed.of(thing, limit) : []),
       now: () => performance.now(),

@@ -47,8 +47,8 @@ export interface StandbyHandlers {
 
 export interface RuleDeskOptions {
   readonly roleOf: (peer: PeerId) => Role | undefined;
-  /** What became of a step; one that is being done is waited for, at most `waitMs`. */
-  readonly ask: (step: AskedStep, waitMs: number) => Promise<StepAnswer>;
+  /** What became of a step that a peer sent; one that is being done is waited for, at most `waitMs`. */
+  readonly ask: (step: AskedStep, waitMs: number, from: PeerId) => Promise<StepAnswer>;
   readonly executions: (filter: ExecutionFilter) => ExecutionInfo[];
   /** What a Thing obeyed, as far as the caller may see it. */
   readonly obeyed: (caller: Caller, thing: string, limit: number) => ObeyedInfo[];
@@ -115,7 +115,7 @@ export class RuleDesk {
     const { ask, executions, obeyed } = this.#options;
     switch (asked) {
       case 'ask':
-        return ask(checked(inputs.ask, input), askWaitMs);
+        return ask(checked(inputs.ask, input), askWaitMs, caller.peer);
       case 'executions':
         return thatFit(executions(checked(inputs.executions, input)));
       case 'obeyed': {

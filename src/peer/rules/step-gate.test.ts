@@ -258,3 +258,46 @@ test('a flood of steps fills neither the memory nor the disk, and does not make 
     code('step-forgotten'),
   );
 });
+
+test('a member that does not run a rule has its steps done once, and makes none of the rule’s own steps look old, done or forgotten', async () => {
+  const isRunner = (_rule: string, peer: string): boolean => peer === 'runner';
+  const lab = new StepLab(undefined, { isRunner });
+  const thing = new CountingThing();
+  const send = (peer: string, parts: Parameters<typeof labStep>[0] = {}) =>
+    lab.steps.request(thing, labWrite, labContext(labStep({ mode: 'restart', ...parts }), { peer }));
+  const ahead = labClock + 100_000 * 2048;
+  // It names the very step that the runner will send, newer runs, and more steps than are remembered of a rule.
+  await send('bulb');
+  await send('bulb');
+  assert.equal(thing.count, 1, 'once, for itself');
+  await send('bulb', { firing: 'manual/hall/9', clock: ahead });
+  for (let at = 0; at < 1300; at++) await send('bulb', { step: `${at}/flood`, clock: ahead });
+  for (let rule = 0; rule < 300; rule++) await send('bulb', { rule: `made-up-${rule}`, clock: ahead });
+  const before = thing.count;
+  await send('runner');
+  assert.equal(thing.count, before + 1);
+  await send('runner');
+  assert.equal(thing.count, before + 1);
+  const { mode: _mode, ...asked } = labStep();
+  assert.deepEqual(await lab.steps.ask(asked, 0, 'runner'), { outcome: 'done' });
+  assert.deepEqual(lab.store.ledger.size.rules, 2);
+  // What the rule's own runs made old is old for it, too.
+  await send('runner', { firing: 'manual/hall/2', clock: labClock + 10 });
+  await assert.rejects(
+    send('bulb', { firing: 'manual/hall/3', clock: labClock + 5 }),
+    code('step-superseded'),
+  );
+});
+
+test('what a peer did for a rule before that was known here is not done again when it is', async () => {
+  let isKnown = false;
+  const lab = new StepLab(undefined, { isRunner: () => isKnown });
+  const thing = new CountingThing();
+  const send = () => lab.steps.request(thing, labWrite, labContext(labStep(), { peer: 'runner' }));
+  await send();
+  isKnown = true;
+  assert.equal(await send(), null);
+  const { mode: _mode, ...asked } = labStep();
+  assert.deepEqual(await lab.steps.ask(asked, 0, 'runner'), { outcome: 'done' });
+  assert.equal(thing.count, 1);
+});

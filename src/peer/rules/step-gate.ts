@@ -4,6 +4,7 @@
  */
 import { stampMs } from '../../core/clock.ts';
 import { AlthingError, isDiskFailure, isErrorCode, toAlthingError } from '../../core/errors.ts';
+import type { PeerId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { LedgerEntry } from '../../rules/once.ts';
 import type { RequestOperation, ThingCall, ThingServer } from '../../thing/operations.ts';
@@ -23,6 +24,8 @@ export interface StepGateOptions {
   readonly obeyed: ObeyedCommands;
   /** The fabric's time, and whether this device knows it. */
   readonly time: () => { readonly ms: number; readonly known: boolean };
+  /** Whether a peer is one that may come to run a rule; all are where it is not said. */
+  readonly isRunner?: (rule: string, peer: PeerId) => boolean;
   readonly schedule: (delayMs: number, callback: () => void) => () => void;
   readonly logger: Logger;
 }
@@ -79,11 +82,14 @@ export class StepGate {
     return step ? this.#once(step, thing, call, context) : this.#act(thing, call, context);
   }
 
-  /** What became of a step; one that is being done is waited for, at most `waitMs`. */
-  async ask(step: AskedStep, waitMs: number): Promise<StepAnswer> {
-    const running = this.#running.get(keyOf(step));
+  /** What became of a step of a peer's; one that is being done is waited for, at most `waitMs`. */
+  async ask(step: AskedStep, waitMs: number, from = ''): Promise<StepAnswer> {
+    const asStranger = { ...step, rule: strangerOf(from) };
+    const running = this.#running.get(keyOf(step)) ?? this.#running.get(keyOf(asStranger));
     if (running) await this.#settledWithin(running, waitMs);
-    const found = this.#options.store.ledger.answer(step);
+    const { ledger } = this.#options.store;
+    const known = ledger.answer(asStranger);
+    const found = typeof known === 'string' ? ledger.answer(step) : known;
     if (typeof found === 'string') return { outcome: found };
     return { outcome: found.outcome, ...(found.code !== undefined && { code: found.code }) };
   }
@@ -110,10 +116,12 @@ export class StepGate {
     context: InteractionContext,
   ): Promise<unknown> {
     this.#checkStep(step, call);
-    const key = keyOf(step);
+    const memory = this.#memoryOf(step.rule, context.peer);
+    const key = keyOf({ ...step, rule: memory });
     const running = this.#running.get(key);
     if (running) return running;
-    const entry = this.#decide(step);
+    const entry = this.#decide(step, memory, strangerOf(context.peer));
+    // Rules use no outputs, so none is kept.
     if (!entry) return null;
     if (this.#running.size >= maxRunning)
       throw new AlthingError('too-many', `This device does ${maxRunning} steps of rules already.`);
@@ -137,9 +145,24 @@ export class StepGate {
       );
   }
 
+  /**
+   * In which rule's memory a step is kept. Who does not run the rule has one of its own: what it sends is done once, and
+   * makes no step of those who run the rule look old, repeated or forgotten.
+   */
+  #memoryOf(rule: string, peer: PeerId): string {
+    return this.#options.isRunner?.(rule, peer) === false ? strangerOf(peer) : rule;
+  }
+
   /** The entry to be made durable before the step is done; undefined where it is done already. */
-  #decide(step: RuleStep): LedgerEntry | undefined {
-    const decision = this.#options.store.ledger.decide(stepRequest(step));
+  #decide(step: RuleStep, memory: string, stranger: string): LedgerEntry | undefined {
+    const { ledger } = this.#options.store;
+    const request = stepRequest(step);
+    let decision = ledger.decide(request);
+    if (decision.kind === 'do') {
+      // Also of one that runs it now: what it sent before that was known here is in its own memory.
+      const own = ledger.decide({ ...request, rule: stranger, mode: 'parallel' });
+      if (own.kind === 'repeated' || memory === stranger) decision = own;
+    }
     switch (decision.kind) {
       case 'do':
         return decision.entry;
@@ -151,11 +174,11 @@ export class StepGate {
           `This device no longer knows whether it did this step of ${step.rule}.`,
         );
       case 'repeated':
-        return this.#repeated(decision.entry);
+        return this.#repeated(step.rule, decision.entry);
     }
   }
 
-  #repeated({ rule, outcome, code = '' }: LedgerEntry): undefined {
+  #repeated(rule: string, { outcome, code = '' }: LedgerEntry): undefined {
     if (outcome === 'done') return undefined;
     if (outcome === 'failed')
       throw new AlthingError(
@@ -229,6 +252,9 @@ export class StepGate {
     });
   }
 }
+
+/** The name of the memory of what a peer sends for rules that it does not run; no rule's key has a dot. */
+const strangerOf = (peer: PeerId): string => `peer.${peer}`;
 
 const keyOf = ({ rule, firing, step }: AskedStep): string => `${rule}\0${firing}\0${step}`;
 
