@@ -5,13 +5,14 @@
 import type { Activity } from '../../core/api-shapes.ts';
 import type { ExecutionInfo, ObeyedInfo } from '../../core/rule-shapes.ts';
 
-/** The newest lines, newest last, at most `limit`. */
+/** The newest lines, newest last, at most `limit`; of what is given newest first. */
 export const keptActivity = (
   executions: readonly ExecutionInfo[],
   commands: readonly ObeyedInfo[],
   limit: number,
 ): Activity[] =>
-  [...executions.map(executionLine), ...commands.map(commandLine)]
+  // The sort keeps the order of lines of one millisecond.
+  [...executions.map(executionLine).reverse(), ...commands.map(commandLine).reverse()]
     .sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
     .slice(-limit);
 

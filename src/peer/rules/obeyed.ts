@@ -110,7 +110,7 @@ export class ObeyedCommands {
   /** The last commands of all Things, newest first. */
   lately(limit: number): ObeyedInfo[] {
     const all = [...this.#loaded().values()].flatMap(listOf);
-    return all.sort((a, b) => (a.time < b.time ? 1 : -1)).slice(0, limit);
+    return all.sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0)).slice(0, limit);
   }
 
   /**
