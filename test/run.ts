@@ -1,31 +1,37 @@
 /**
  * What `npm test` runs: types, lint, unused code, then every test; each step runs even where one before it failed.
- * Relies on the tools in node_modules, under the same Node that runs this file.
+ * Relies on the tools in node_modules, under the same Node that runs this file; says at the end which files took longest.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { delimiter, join, relative } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, stripVTControlCharacters } from 'node:util';
+import { parseArgs } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** Whole programs come first, so that what takes longest does not run alone at the end. */
 const testFiles = [
+  // Waits most of its time, and for nothing that is timed.
+  'test/netns/discovery.test.ts',
+  'test/process/**/*.test.ts',
+  'test/durability/**/*.test.ts',
   'src/**/*.test.ts',
   'test/*.test.ts',
   'test/fuzz/**/*.test.ts',
-  'test/durability/**/*.test.ts',
-  'test/process/**/*.test.ts',
 ];
 /** Peers that must notice and return within a second are given the machine for themselves. */
 const networkTestFiles = ['test/netns/**/*.test.ts'];
 /** So are those that the long form times: a thousand starts, and twenty peers that become a fabric within 10 s. */
 const timedTestFiles = ['test/durability/kills.test.ts', 'test/process/many-peers.test.ts'];
-/** Two files at once keep two cores busy; more would make processes wait for each other's deadlines. */
-const concurrency = 2;
-const longestTestMs = 120_000;
+/** Two files at once nearly fill two cores; the third uses what they leave while they wait. */
+const concurrency = 3;
+/** A file, with all of its tests. */
+const longestFileMs = 180_000;
 /** A thousand kills, each with a start, take a quarter of an hour on two idle cores. */
-const longestLongTestMs = 2_400_000;
+const longestLongFileMs = 2_400_000;
+const dearestShown = 10;
 
 const { values: options } = parseArgs({ options: { long: { type: 'boolean', default: false } } });
 const env = {
@@ -49,36 +55,41 @@ const finished = (child: ChildProcess): Promise<boolean> =>
     child.on('close', (exitCode) => resolve(exitCode === 0));
   });
 
-/** The test runner's last word: how many passed and failed. Said again at the end, after the failures themselves. */
-const summaries = new Map<string, string[]>();
+/** How many passed and failed, by step: said again at the end, after the failures themselves. */
+const summaries = new Map<string, string>();
+/** Seconds that each file took. */
+const secondsOf = new Map<string, number>();
 
-const testsSucceed = (name: string, files: readonly string[], filesAtOnce: number): Promise<boolean> => {
-  const child = spawn(process.execPath, testArguments(files, filesAtOnce), {
-    cwd: root,
-    env: { ...env, ...(process.stdout.isTTY && { FORCE_COLOR: '1' }) },
-    stdio: ['inherit', 'pipe', 'inherit'],
+/** Runs test files, begun in this order; true where all tests passed. */
+const testsSucceed = async (
+  name: string,
+  files: readonly string[],
+  filesAtOnce: number,
+): Promise<boolean> => {
+  const tests = run({
+    files: files.map((file) => join(root, file)),
+    concurrency: filesAtOnce,
+    timeout: options.long ? longestLongFileMs : longestFileMs,
+    env,
   });
-  createInterface({ input: child.stdout! }).on('line', (line) => {
-    console.log(line);
-    const plain = stripVTControlCharacters(line);
-    if (plain.startsWith('ℹ tests ')) summaries.set(name, []);
-    if (/^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/.test(plain))
-      summaries.get(name)?.push(plain);
+  let passed = false;
+  tests.on('test:complete', ({ name, details, nesting }) => {
+    if (nesting === 0 && name.startsWith(root))
+      secondsOf.set(relative(root, name), details.duration_ms / 1000);
   });
-  return finished(child);
+  tests.on('test:summary', ({ file, success, counts }) => {
+    // Each file has a summary, too.
+    if (file !== undefined) return;
+    passed = success;
+    const told = Object.entries(counts).map(([what, count]) => `${what} ${count}`);
+    summaries.set(name, told.join(', '));
+  });
+  for await (const line of tests.compose(spec)) process.stdout.write(line);
+  return passed;
 };
 
-const testArguments = (files: readonly string[], filesAtOnce: number): string[] => [
-  '--test',
-  `--test-concurrency=${filesAtOnce}`,
-  `--test-timeout=${options.long ? longestLongTestMs : longestTestMs}`,
-  '--test-reporter=spec',
-  '--test-reporter-destination=stdout',
-  ...files,
-];
-
 const matching = (patterns: readonly string[]): string[] =>
-  patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
+  patterns.flatMap((pattern) => globSync(pattern, { cwd: root }).sort());
 
 const alone = options.long ? timedTestFiles : [];
 const steps: readonly (readonly [name: string, run: () => Promise<boolean>])[] = [
@@ -95,7 +106,15 @@ const steps: readonly (readonly [name: string, run: () => Promise<boolean>])[] =
       ),
   ],
   ...alone.map((file) => [file, () => testsSucceed(file, [file], 1)] as const),
-  ['network tests', () => testsSucceed('network tests', matching(networkTestFiles), 1)],
+  [
+    'network tests',
+    () =>
+      testsSucceed(
+        'network tests',
+        matching(networkTestFiles).filter((file) => !matching(testFiles).includes(file)),
+        1,
+      ),
+  ],
 ];
 
 const failed: string[] = [];
@@ -103,8 +122,11 @@ for (const [name, run] of steps) {
   console.log(`\n== ${name}`);
   if (!(await run())) failed.push(name);
 }
+const dearest = [...secondsOf].sort(([, a], [, b]) => b - a).slice(0, dearestShown);
+console.log(`\n== what took longest, in seconds`);
+for (const [file, seconds] of dearest) console.log(`${seconds.toFixed(1).padStart(7)}  ${file}`);
 if (failed.length > 0) {
   console.log(`\n== summary\nFailed: ${failed.join(', ')}.`);
-  for (const [name, lines] of summaries) console.log(`${name}: ${lines.join(', ').replaceAll('ℹ ', '')}`);
+  for (const [name, told] of summaries) console.log(`${name}: ${told}`);
   process.exitCode = 1;
 }
