@@ -64,9 +64,6 @@ export class ExposedThings {
   /** Every name that was ever given here. */
   #taken: Set<unknown> | undefined;
 
-  /** Whether the fabric forgot what this peer exposes, since it was out of it. */
-  #wasDropped = false;
-
   constructor(options: ExposedThingsOptions) {
     this.#options = options;
     const { replica, now, logger } = options;
@@ -172,16 +169,11 @@ export class ExposedThings {
   }
 
   /** Records have changed: where this peer took another's place, it goes on with the Things of that one. */
-  recordsChanged({ records, removed, membership, own }: ReplicaChange): void {
+  recordsChanged({ records, membership, own }: ReplicaChange): void {
     const { self, replica, logger } = this.#options;
     if (membership) this.#shadows.review(this.#byId.keys());
     const { authority } = replica();
-    this.#wasDropped ||= removed.some(({ authorId }) => authorId === self);
-    // One that was put out and belongs again has to say anew what it exposes.
-    const isBack = this.#wasDropped && authority.members.has(self);
-    if (isBack) this.#wasDropped = false;
-    const isHeir = authority.predecessorsOf(self).length > 0;
-    if (!isBack && !isHeir) return;
+    if (authority.predecessorsOf(self).length === 0) return;
     if (!membership && (own || records.every(({ collection }) => collection !== 'thing'))) return;
     this.#takeOverAll().catch((error: unknown) => {
       const { code } = toAlthingError(error);

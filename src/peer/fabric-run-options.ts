@@ -50,7 +50,7 @@ export interface FabricRunOptions {
   readonly logger: Logger;
   readonly activity: (activity: Omit<Activity, 'time'>) => void;
   readonly sessionOpened: (peer: PeerId) => void;
-  /** The Things with these ids, which devices let this guest see, are new, changed or gone. */
+  /** The Things with these ids are listed, changed or gone for a reason other than records that came or went. */
   readonly seenChanged: (ids: readonly string[]) => void;
   /** Peers whose values are followed here. */
   readonly followed: () => Iterable<PeerId>;

@@ -338,15 +338,15 @@ export class FabricRun {
    */
   #checkDeparture(): void {
     const { departure } = this;
-    const { logger, activity, bootstrap } = this.#options;
+    const { logger, activity, bootstrap, exposed, seenChanged } = this.#options;
     if ((departure !== undefined) === this.#isOut) return;
     this.#isOut = departure !== undefined;
     this.#want();
     this.supervisor.bootstrap(departure ? [] : bootstrap);
+    // Its own records stay, and are read no more, or again.
+    seenChanged([...exposed.all()].map(({ td }) => td.id));
     if (!departure) {
       logger.info({}, 'This peer belongs to its fabric again.');
-      // What it had said of itself was dropped with its membership.
-      this.#card.forget();
       void this.publishCard();
       return;
     }

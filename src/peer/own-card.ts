@@ -19,11 +19,6 @@ export class OwnCard {
     this.#logger = logger;
   }
 
-  /** The record was dropped: it is written again by the next `publish`. */
-  forget(): void {
-    this.#said = '';
-  }
-
   /** Writes the record unless it says this already; never throws, for the next change of addresses tries again. */
   async publish(card: PeerCard): Promise<void> {
     const text = JSON.stringify(card);

@@ -23,7 +23,7 @@ const retryMs = 60_000;
 
 interface Entry {
   readonly held: HeldBack;
-  /** By the peer's own clock. */
+  /** On the clock that `release` is told of. */
   readonly retryAt: number;
   /** Its time has come: it may be asked for, and what is taken in then or not says how it goes on. */
   released: boolean;
@@ -34,10 +34,13 @@ const entryKey = (stream: RecordStream, author: PeerId): string => `${stream}/${
 /** All authors that wait; no more of them than have records here or are members. */
 export class HeldBackAuthors {
   readonly #entries = new Map<string, Entry>();
+  /** What `release` was told last: good enough for minutes. */
+  #now = 0;
 
   /** An author's records were not taken in from some point on. */
-  note(held: HeldBack, now: number): void {
-    this.#entries.set(entryKey(held.stream, held.peer), { held, retryAt: now + retryMs, released: false });
+  note(held: HeldBack): void {
+    const retryAt = this.#now + retryMs;
+    this.#entries.set(entryKey(held.stream, held.peer), { held, retryAt, released: false });
   }
 
   /** All that there is of an author up to `position` was taken in. */
@@ -60,8 +63,12 @@ export class HeldBackAuthors {
       : undefined;
   }
 
-  /** Lets those be asked for again whose time has come; says whether there are any. */
+  /**
+   * Lets those be asked for again whose time has come; says whether there are any. `now`: milliseconds on a clock that is
+   * never set.
+   */
   release(now: number, fabricTimeMs: number): boolean {
+    this.#now = now;
     let found = false;
     for (const entry of this.#entries.values()) {
       const { untilMs } = entry.held;

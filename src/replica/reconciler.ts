@@ -107,7 +107,7 @@ export class Reconciler {
    */
   tick(): void {
     const now = this.#options.now();
-    let isDue = this.#replica.tick();
+    let isDue = this.#replica.tick(now);
     for (const [key, asked] of this.#asked.takeOverdue(now)) {
       isDue = true;
       this.#missed(key, asked);

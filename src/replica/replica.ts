@@ -267,10 +267,13 @@ export class Replica {
     this.#own.hear(position.epoch);
   }
 
-  /** Call about once a second. True where authors that were held back may be asked for again. */
-  tick(): boolean {
+  /**
+   * Call about once a second, with milliseconds on a clock that is never set. True where authors that were held back may
+   * be asked for again.
+   */
+  tick(now: number): boolean {
     if (this.#unpurged) this.#settleLater();
-    return this.#heldBack.release(this.#options.now(), this.#fabricTime());
+    return this.#heldBack.release(now, this.#fabricTime());
   }
 
   /** Takes no more changes; resolves when those under way are done, so that the store can serve another fabric. */
@@ -378,12 +381,12 @@ export class Replica {
     if (bound) {
       const { epoch, seq } = bound;
       const held = { peer, stream, why: 'over-quota', at: { epoch, seq }, untilMs: null } as const;
-      this.#heldBack.note(held, this.#options.now());
+      this.#heldBack.note(held);
     } else if (stoppedBy === 'ahead' || stoppedBy === 'over-quota') {
       const { epoch, seq, hlc } = stoppedAt!;
       const untilMs = stoppedBy === 'ahead' ? stampMs(hlc) - maxAheadMs : null;
       const held = { peer, stream, why: stoppedBy, at: { epoch, seq }, untilMs };
-      this.#heldBack.note(held, this.#options.now());
+      this.#heldBack.note(held);
     } else if (stoppedBy === undefined) this.#heldBack.clear(stream, peer, to);
   }
 

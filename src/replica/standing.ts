@@ -105,9 +105,8 @@ export class Standing {
       const cut = frauds.cuts.get(authorId);
       return cut && !wasAdmin(authorId, this.authority) ? log.since(cut) : [];
     }
-    // One's own stay until one is out for sure: one may not have heard all yet.
-    const isBanned = authorId === self ? this.authority.gone.has(authorId) : !this.takes(stream, authorId);
-    return isBanned ? live : [];
+    // One's own stay, though nobody reads them: who was put out by a thief may belong again, and then has said it all.
+    return authorId === self || this.takes(stream, authorId) ? [] : live;
   }
 
   #compute(): Authority {
