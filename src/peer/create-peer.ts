@@ -9,6 +9,7 @@ import { removeUnfinished } from '../store/atomic-file.ts';
 import { loadConfig, updateConfig } from '../store/config.ts';
 import { openHome } from '../store/home.ts';
 import { loadOrCreateIdentity } from '../store/identity.ts';
+import { JournalFile } from '../store/journal-file.ts';
 import { LocalNotes } from '../store/local-notes.ts';
 import { nodeCrypto } from '../store/node-crypto.ts';
 import { openStateStore } from '../store/state-store.ts';
@@ -44,7 +45,8 @@ export const createPeer = async (options: PeerOptions): Promise<Peer> => {
     const notes = new LocalNotes(store, stored.local);
     const known = notes.get(genesisNote) as Uint8Array | undefined;
     const kept = await KeptMembership.open(home.membership, { health, known });
-    const peer = new Peer({ options, config, home, store, health, notes, kept, seed, name, logger });
+    const journal = new JournalFile(home.steps);
+    const peer = new Peer({ options, config, home, store, health, notes, journal, kept, seed, name, logger });
     opened.defer(() => peer.stop());
     await peer.start(stored);
     return peer;

@@ -19,6 +19,7 @@ import type { ThingConnector } from '../thing/operations.ts';
 import type { OtherThings } from './directory.ts';
 import type { ExposedThings } from './exposed-things.ts';
 import type { KeptMembership } from './kept-membership.ts';
+import type { StepJournal } from './rules/step-journal.ts';
 
 /** What a store gave back, its records opened or still raw. */
 export type OpenedState = Omit<StoredState, 'records'> & {
@@ -35,6 +36,8 @@ export interface FabricRunOptions {
   readonly crypto: Crypto;
   readonly store: StateStore;
   readonly notes: LocalNotes;
+  /** Where steps of rules are noted in the moment in which they are done. */
+  readonly journal: StepJournal;
   readonly kept: KeptMembership;
   readonly name: string;
   readonly listen: Endpoint;

@@ -144,6 +144,7 @@ export class FabricRun {
     };
     this.rules = new DeviceRules({
       ...parts,
+      journal: options.journal,
       gate: () => this.#device.gate,
       supervisor: () => this.supervisor,
       stamp: () => this.#clock.next(),

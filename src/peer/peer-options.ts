@@ -9,6 +9,7 @@ import type { LocalNotes } from '../store/local-notes.ts';
 import type { FileStateStore } from '../store/state-store.ts';
 import type { StoreHealth } from '../store/store-health.ts';
 import type { KeptMembership } from './kept-membership.ts';
+import type { StepJournal } from './rules/step-journal.ts';
 
 /** How a peer is started. */
 export interface PeerOptions {
@@ -37,6 +38,7 @@ export interface PeerParts {
   readonly store: FileStateStore;
   readonly health: StoreHealth;
   readonly notes: LocalNotes;
+  readonly journal: StepJournal;
   readonly kept: KeptMembership;
   readonly seed: Uint8Array;
   readonly name: string;

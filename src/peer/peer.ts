@@ -408,7 +408,7 @@ export class Peer implements PeerApi {
   }
 
   #newRun(fabric: Fabric, stored: OpenedState): FabricRun {
-    const { options, config, store, notes, kept, logger } = this.#parts;
+    const { options, config, store, notes, journal, kept, logger } = this.#parts;
     return new FabricRun({
       fabric,
       stored,
@@ -417,6 +417,7 @@ export class Peer implements PeerApi {
       crypto: nodeCrypto,
       store,
       notes,
+      journal,
       kept,
       name: this.#name,
       listen: this.#network?.listener.endpoint ?? { host: '127.0.0.1', port: 0 },

@@ -139,6 +139,14 @@ export class OnceLedger {
     return { put: drop.includes(entry) ? [] : [entry], drop, rules, dropRules };
   }
 
+  /** Takes in what was noted elsewhere before a restart; what is known already stays as it is. */
+  restore(entry: LedgerEntry): LedgerChange {
+    const known = this.#rules.get(entry.rule)?.entries.get(keyOf(entry));
+    if (known?.outcome === 'begun' && entry.outcome !== 'begun')
+      return this.settle(known, entry.outcome, entry.code);
+    return known ? nothing : this.take(entry);
+  }
+
   /** An entry could not be made durable, so nothing was done: the step is as if it had not come. */
   takeBack(entry: LedgerEntry): void {
     if (this.#rules.get(entry.rule)?.entries.delete(keyOf(entry))) this.#entries -= 1;
@@ -149,7 +157,7 @@ export class OnceLedger {
     const settled: LedgerEntry = { ...entry, outcome, ...(code !== undefined && { code }) };
     const memory = this.#rules.get(entry.rule);
     // Dropped meanwhile: the horizon answers for it.
-    if (!memory?.entries.has(keyOf(entry))) return { put: [], drop: [], rules: [], dropRules: [] };
+    if (!memory?.entries.has(keyOf(entry))) return nothing;
     memory.entries.set(keyOf(entry), settled);
     return { put: [settled], drop: [], rules: [], dropRules: [] };
   }
@@ -214,6 +222,8 @@ export class OnceLedger {
     return { rule, entries: [...memory.entries.values()] };
   }
 }
+
+const nothing: LedgerChange = { put: [], drop: [], rules: [], dropRules: [] };
 
 /** The row that holds the horizon of rules that were dropped whole; no rule has an empty slug. */
 const forgottenRules = '';

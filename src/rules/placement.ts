@@ -61,3 +61,16 @@ export const manualFiring = (rule: string, nonce: string): FiringId => `manual/$
 /** The rule that a firing id belongs to; undefined for what is no firing id. */
 export const ruleOfFiring = (firing: FiringId): string | undefined =>
   /^(?:time|presence|stream|manual)\/([a-z0-9][a-z0-9-]{0,59})\//.exec(firing)?.[1];
+
+/**
+ * Whether this firing is one that nobody begins a second time: no other peer runs it, and its own not again after a
+ * restart. Timed and presence firings may be begun by the next in line; a property that has to hold for some time fires
+ * once more where its peer stopped in that moment.
+ */
+export const isBegunOnce = (firing: FiringId): boolean => {
+  const parts = firing.split('/');
+  return parts[0] === 'manual' || (parts[0] === 'stream' && parts.at(-2) !== lastingRun);
+};
+
+/** In place of a stream's run: of a property that has held for some time, counted by when it was due. */
+export const lastingRun = 'for';

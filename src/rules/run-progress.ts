@@ -3,7 +3,7 @@
  * Relies on nothing but the state's types.
  */
 import type { Operand, Step, StepOptions } from './rule.ts';
-import type { CommandState, Failure, RunEnd, RunEvent } from './run-state.ts';
+import type { CommandState, Failure, ListState, RunEnd, RunEvent, RunState, StepState } from './run-state.ts';
 
 const defaultDeadlineMs = 10_000;
 
@@ -38,6 +38,32 @@ export const failed = (path: string, code: string, message?: string): { readonly
 /** That an expression gave no value. */
 export const valueFailure = (path: string, result: { unknown: string } | { error: string }): Progress =>
   failed(path, 'rule-failed', 'unknown' in result ? `Not known now: ${result.unknown}.` : result.error);
+
+/** A state that may be changed without the given one changing; what never changes is shared. */
+export const copyOf = (state: RunState): RunState => ({
+  ...state,
+  list: copyOfList(state.list),
+  log: [...state.log],
+});
+
+const copyOfList = (list: ListState): ListState =>
+  list.step ? { ...list, step: copyOfStep(list.step) } : { ...list };
+
+const copyOfStep = (step: StepState): StepState => {
+  switch (step.kind) {
+    case 'commands':
+      return { ...step, commands: step.commands.map((command) => ({ ...command })) };
+    case 'choose':
+    case 'repeat':
+      return step.list ? { ...step, list: copyOfList(step.list) } : { ...step };
+    case 'parallel':
+      return { ...step, lists: step.lists.map((list) => list && copyOfList(list)) };
+    case 'failure':
+      return { ...step, list: copyOfList(step.list) };
+    default:
+      return { ...step };
+  }
+};
 
 /** Whether a command still waits for something. */
 export const isPending = ({ phase }: CommandState): boolean =>

@@ -11,6 +11,7 @@ import { Commands, logOf, runLimits } from './run-commands.ts';
 import {
   commandPath,
   commandsEnd,
+  copyOf,
   deadlineOf,
   type EvaluationResult,
   failed,
@@ -43,7 +44,7 @@ export interface RunStep {
 export const startRun = (start: RunStart, nowMs: number): RunStep => {
   const state: RunState = {
     version: 1,
-    start: structuredClone(start),
+    start,
     startedMs: nowMs,
     list: { at: 0 },
     begun: 0,
@@ -55,7 +56,7 @@ export const startRun = (start: RunStart, nowMs: number): RunStep => {
 
 /** Moves a run on. The state passed in is not changed; events for what the run no longer waits for do nothing. */
 export const advanceRun = (state: RunState, event: RunEvent): RunStep =>
-  state.end ? { state, effects: [] } : new Machine(structuredClone(state), event).run();
+  state.end ? { state, effects: [] } : new Machine(copyOf(state), event).run();
 
 class Machine {
   readonly #state: RunState;

@@ -20,6 +20,8 @@ export interface Home {
   readonly stateDb: string;
   /** What a lost `stateDb` could not get back from other members. */
   readonly membership: string;
+  /** What was noted of rules' steps in the last moments. */
+  readonly steps: string;
   readonly historyDb: string;
   readonly blobs: string;
   readonly config: string;
@@ -62,6 +64,7 @@ export const homePaths = (dir: string, env: HomeEnv = process.env): Home => {
     recoveryKey: join(root, 'recovery.key'),
     stateDb: join(root, 'state.db'),
     membership: join(root, 'membership'),
+    steps: join(root, 'steps.journal'),
     historyDb: join(root, 'history.db'),
     blobs: join(root, 'blobs'),
     config: join(root, 'config.yaml'),

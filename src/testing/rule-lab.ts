@@ -17,6 +17,7 @@ import { RuleDesk } from '../peer/rules/rule-desk.ts';
 import { RuleStore } from '../peer/rules/rule-store.ts';
 import type { RuleWorld } from '../peer/rules/rule-world.ts';
 import { StepGate } from '../peer/rules/step-gate.ts';
+import { StepLedger } from '../peer/rules/step-ledger.ts';
 import type { SignedRecord } from '../replica/record.ts';
 import { unchanged } from '../replica/replica-change.ts';
 import { parseRule, type Rule, type Scene } from '../rules/rule.ts';
@@ -26,6 +27,7 @@ import type { RequestOperation, StreamSink, ThingCall, ThingConnector } from '..
 import type { Cause, InteractionContext } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { FakeClock } from './fake-clock.ts';
+import { MemoryJournal, MemoryJournalFile } from './memory-journal.ts';
 import { MemoryDisk, MemoryStateStore } from './memory-store.ts';
 
 /** What a Thing did, in the order in which it did it. */
@@ -177,11 +179,13 @@ export class LabPeer {
   readonly things = new Map<string, LabThing>();
   readonly book: RuleBook;
   readonly disk = new MemoryDisk();
+  readonly journal = new MemoryJournalFile();
   engine!: RuleEngine;
   isUp = false;
   readonly #lab: RuleLab;
   #state!: MemoryStateStore;
   #store!: RuleStore;
+  #journal!: MemoryJournal;
   #gate!: StepGate;
   #desk!: RuleDesk;
   #seq = 0;
@@ -205,7 +209,15 @@ export class LabPeer {
     const time = () => ({ ms: clock.now(), known: true });
     this.#starts += 1;
     this.#state = new MemoryStateStore(this.disk);
-    this.#store = new RuleStore(new LocalNotes(this.#state, new Map(this.disk.local)), 'ab'.repeat(32));
+    const notes = new LocalNotes(this.#state, new Map(this.disk.local));
+    const fabric = 'ab'.repeat(32);
+    this.#store = new RuleStore(notes, fabric);
+    this.#journal = new MemoryJournal(this.journal);
+    const { now: monotonic, schedule } = clock;
+    const ledger = new StepLedger({
+      ...{ notes, fabric, journal: this.#journal, time, monotonic, schedule, logger: silentLogger },
+    });
+    void ledger.start();
     const obeyed = new ObeyedCommands({
       kept: () => this.#store.obeyed(),
       keep: async () => {},
@@ -214,8 +226,7 @@ export class LabPeer {
       schedule: clock.schedule,
     });
     this.#gate = new StepGate({
-      ...{ store: this.#store, obeyed, schedule: clock.schedule, logger: silentLogger },
-      time,
+      ...{ self: this.id, ledger, obeyed, time, schedule },
     });
     this.#desk = new RuleDesk({
       roleOf: () => 'member',
@@ -236,10 +247,12 @@ export class LabPeer {
     this.#state.commit = () => Promise.reject(new AlthingError('disk-full', 'The disk is full.'));
   }
 
-  /** The power goes; what was durable stays. */
-  crash(): void {
+  /** The process dies, or with `power` the machine: what was durable stays, and what has reached the system where it lives. */
+  crash({ power = false } = {}): void {
     this.isUp = false;
     this.#state.crash();
+    this.#journal.close();
+    if (power) this.journal.cutPower();
     void this.engine.close();
     for (const { sinks } of this.things.values()) sinks.clear();
     this.#lab.presenceChanged(this, false);
@@ -324,10 +337,14 @@ export class LabPeer {
       now: clock.now,
       isTimeKnown: () => true,
       // Nothing of a former start goes on.
-      schedule: (delayMs, callback) =>
-        clock.schedule(delayMs, () => {
+      schedule: (delayMs, callback) => {
+        const due = (): void => {
           if (this.isUp && this.#starts === epoch) callback();
-        }),
+        };
+        if (delayMs > 0) return clock.schedule(delayMs, due);
+        const turn = setImmediate(due);
+        return () => clearImmediate(turn);
+      },
       stamp: () => lab.stamp(),
       book: this.book,
       store: this.#store,

@@ -8,9 +8,11 @@ import { ObeyedCommands } from '../peer/rules/obeyed.ts';
 import { RuleDesk } from '../peer/rules/rule-desk.ts';
 import { RuleStore } from '../peer/rules/rule-store.ts';
 import { type CheckingThing, StepGate } from '../peer/rules/step-gate.ts';
+import { StepLedger } from '../peer/rules/step-ledger.ts';
 import { LocalNotes } from '../store/local-notes.ts';
 import type { RequestOperation, ThingCall } from '../thing/operations.ts';
 import type { InteractionContext, RuleStep } from '../thing/scripting-api.ts';
+import { MemoryJournal, MemoryJournalFile } from './memory-journal.ts';
 import { MemoryDisk, MemoryStateStore } from './memory-store.ts';
 
 /** Where the lab's clocks stand when it begins, and their stamp. */
@@ -22,6 +24,9 @@ export class StepLab {
   readonly disk: MemoryDisk;
   readonly state: MemoryStateStore;
   readonly store: RuleStore;
+  readonly journalFile: MemoryJournalFile;
+  readonly journal: MemoryJournal;
+  readonly ledger: StepLedger;
   readonly obeyed: ObeyedCommands;
   readonly steps: StepGate;
   readonly desk: RuleDesk;
@@ -33,11 +38,20 @@ export class StepLab {
   /** @param options `byHand`: commits wait until `state.sync()` */
   constructor(
     disk: MemoryDisk = new MemoryDisk(),
-    options: { byHand?: boolean; fabric?: string; isRunner?: (rule: string, peer: string) => boolean } = {},
+    options: {
+      byHand?: boolean;
+      fabric?: string;
+      journal?: MemoryJournalFile;
+      isRunner?: (rule: string, peer: string) => boolean;
+    } = {},
   ) {
     this.disk = disk;
     this.state = new MemoryStateStore(disk, options);
-    this.store = new RuleStore(new LocalNotes(this.state, disk.local), options.fabric ?? 'ab'.repeat(32));
+    const notes = new LocalNotes(this.state, disk.local);
+    const { fabric = 'ab'.repeat(32) } = options;
+    this.store = new RuleStore(notes, fabric);
+    this.journalFile = options.journal ?? new MemoryJournalFile();
+    this.journal = new MemoryJournal(this.journalFile);
     const schedule = (delayMs: number, callback: () => void) => this.#schedule(delayMs, callback);
     this.obeyed = new ObeyedCommands({
       kept: () => this.store.obeyed(),
@@ -46,8 +60,13 @@ export class StepLab {
       monotonic: () => this.monotonicMs,
       schedule,
     });
+    this.ledger = new StepLedger({
+      ...{ notes, fabric, journal: this.journal, schedule, logger: silentLogger },
+      time: () => this.time,
+      monotonic: () => this.monotonicMs,
+    });
     this.steps = new StepGate({
-      ...{ store: this.store, obeyed: this.obeyed, schedule, logger: silentLogger },
+      ...{ self: 'self', ledger: this.ledger, obeyed: this.obeyed, schedule },
       time: () => this.time,
       ...(options.isRunner && { isRunner: options.isRunner }),
     });
@@ -77,9 +96,9 @@ export class StepLab {
   }
 }
 
-/** A step of a run that begins when the lab does. */
+/** A step of a run that begins when the lab does, and that others could begin too: its entry waits for the disk. */
 export const labStep = (parts: Partial<RuleStep> = {}): RuleStep => ({
-  ...{ rule: 'hall', firing: 'manual/hall/1', step: '0/t0~0', mode: 'single', clock: labClock },
+  ...{ rule: 'hall', firing: 'time/hall/0/1', step: '0/t0~0', mode: 'single', clock: labClock },
   ...parts,
 });
 

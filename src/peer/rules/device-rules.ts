@@ -25,12 +25,15 @@ import { KnownRules } from './rule-facts.ts';
 import { RuleHost, type RuleHostOptions } from './rule-host.ts';
 import { RuleStore } from './rule-store.ts';
 import { StepGate } from './step-gate.ts';
+import type { StepJournal } from './step-journal.ts';
+import { StepLedger } from './step-ledger.ts';
 
 export interface DeviceRulesOptions
   extends Pick<RuleHostOptions, 'crypto' | 'stamp' | 'connector' | 'activity'> {
   readonly replica: Replica;
   readonly directory: Directory;
   readonly notes: LocalNotes;
+  readonly journal: StepJournal;
   /** The fabric's time in milliseconds since 1970, and whether this device knows it. */
   readonly time: () => { readonly ms: number; readonly known: boolean };
   readonly membership: Membership;
@@ -51,11 +54,17 @@ export class DeviceRules {
   readonly #options: DeviceRulesOptions;
   readonly #obeyed: ObeyedCommands;
   readonly #known: KnownRules;
+  readonly #ledger: StepLedger;
 
   constructor(options: DeviceRulesOptions) {
-    const { replica, directory, notes, time, membership, logger } = options;
+    const { replica, directory, notes, journal, time, membership, logger } = options;
     this.#options = options;
-    this.store = new RuleStore(notes, hashId(replica.fabric.id));
+    const fabric = hashId(replica.fabric.id);
+    this.store = new RuleStore(notes, fabric);
+    this.#ledger = new StepLedger({
+      ...{ notes, fabric, journal, time, schedule, logger },
+      monotonic: () => performance.now(),
+    });
     const book = new RuleBook(replica, undefined, { authority: () => replica.authority, time });
     this.#known = new KnownRules(replica, book, directory, logger);
     this.#obeyed = new ObeyedCommands({
@@ -66,7 +75,7 @@ export class DeviceRules {
       schedule,
     });
     this.steps = new StepGate({
-      ...{ store: this.store, obeyed: this.#obeyed, time, schedule, logger },
+      ...{ self: replica.self, ledger: this.#ledger, obeyed: this.#obeyed, time, schedule },
       isRunner: (rule, peer) => this.#known.isRunner(rule, peer),
     });
     this.desk = new RuleDesk({
@@ -89,7 +98,7 @@ export class DeviceRules {
   /** Makes ready for the rules that there are, and forgets what those of other fabrics left. */
   async start(): Promise<void> {
     await this.#keep(this.store.forgetOthers(), 'What rules of a former fabric left is not deleted.');
-    await this.#known.start();
+    await Promise.all([this.#ledger.start(), this.#known.start()]);
     this.host.start();
   }
 
@@ -146,7 +155,7 @@ export class DeviceRules {
   /** Keeps what is not kept yet. Call before the store is closed. */
   async close(): Promise<void> {
     await this.host.close();
-    await this.#obeyed.close();
+    await Promise.all([this.#obeyed.close(), this.#ledger.close()]);
   }
 
   #sees(caller: Caller, thing: string): boolean {

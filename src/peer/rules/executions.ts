@@ -31,7 +31,7 @@ export class Executions {
 
   /** Whether a firing was here before. */
   has(firing: string): boolean {
-    return this.#waiting.has(firing) || this.#world.store.executions({ firing, limit: 1 }).length > 0;
+    return this.#waiting.has(firing) || this.#world.store.hasExecution(firing);
   }
 
   /** What fits, newest first; `running` are those that are not over. */

@@ -186,6 +186,10 @@ export class RuleHost implements StandbyHandlers {
 
   #schedule(delayMs: number, callback: () => void): () => void {
     if (this.#isClosed) return () => {};
+    if (delayMs <= 0) {
+      const turn = setImmediate(callback);
+      return () => clearImmediate(turn);
+    }
     const timer = setTimeout(
       () => {
         this.#timers.delete(timer);

@@ -214,9 +214,7 @@ export class RuleRuns {
         isKept = true;
         return this.#world.store.write({ runs: [[now.start.firing, now]], executions });
       },
-      prepared: async () => {
-        if (run.isPlaced) await this.#placed.prepared(driver);
-      },
+      prepared: () => (run.isPlaced ? this.#placed.prepared(driver) : undefined),
       changed: () => {
         if (run.isPlaced) this.#placed.changed(driver);
       },

@@ -1,18 +1,15 @@
 /**
- * What rules leave on this peer's disk: the steps that its devices did, runs, triggers that count time, executions.
+ * What rules leave on this peer's disk: runs, triggers that count time, executions, what Things obeyed.
  * Relies on the local notes for durability; every kind is bounded, and what another fabric left is forgotten.
  */
-import { createHash } from 'node:crypto';
 import { encode } from '../../core/codec.ts';
 import { AlthingError } from '../../core/errors.ts';
 import type { ExecutionInfo, ObeyedInfo } from '../../core/rule-shapes.ts';
 import { cutValue } from '../../rules/cut-value.ts';
-import { type LedgerChange, type LedgerEntry, type LedgerRule, OnceLedger } from '../../rules/once.ts';
 import { type LocalNotes, type NoteChange, noteChange } from '../../store/local-notes.ts';
 
 /** Changes that become durable together or not at all. */
 export interface RuleChanges {
-  readonly ledger?: LedgerChange;
   /** Runs by firing; null forgets one. Plain data. */
   readonly runs?: readonly (readonly [firing: string, kept: unknown])[];
   /** States of triggers by a key of the caller's; null forgets one. Plain data. */
@@ -31,6 +28,10 @@ export interface ExecutionFilter {
 }
 
 const root = 'rules/';
+
+/** What the keys of one fabric's rules begin with; `fabric` is hexadecimal. */
+export const rulePrefix = (fabric: string): string => `${root}${fabric.slice(0, 16)}/`;
+
 const executionsPerRule = 50;
 const executionsInAll = 500;
 const executionBytes = 32 * 1024;
@@ -45,14 +46,13 @@ export class RuleStore {
   readonly #prefix: string;
   /** Which runs and triggers there are, by kind. */
   readonly #keys = new Map<string, Set<string>>();
-  #ledger: OnceLedger | undefined;
   /** Rules by the firings of which an execution is kept, oldest first. */
   #executions: Map<string, string> | undefined;
 
   /** @param fabric what names the fabric, hexadecimal */
   constructor(notes: LocalNotes, fabric: string) {
     this.#notes = notes;
-    this.#prefix = `${root}${fabric.slice(0, 16)}/`;
+    this.#prefix = rulePrefix(fabric);
   }
 
   /** Deletes what other fabrics left, in which this peer was. Throws the store's codes. */
@@ -61,22 +61,12 @@ export class RuleStore {
     if (others.length > 0) await this.#notes.commit(others.map((key) => noteChange(key, null)));
   }
 
-  /** The ledger as it was made durable; one object, changed by who uses it. */
-  get ledger(): OnceLedger {
-    this.#ledger ??= new OnceLedger({
-      entries: this.#list('once/').map(([, note]) => entryIn(note)),
-      rules: this.#list('once-rule/').map(([, note]) => note as LedgerRule),
-    });
-    return this.#ledger;
-  }
-
   /** Makes changes durable. Throws the store's codes, and `too-many` for more than 1000 runs or 2000 triggers. */
   async write(changes: RuleChanges): Promise<void> {
-    const { ledger, runs = [], triggers = [], executions = [], obeyed = [] } = changes;
+    const { runs = [], triggers = [], executions = [], obeyed = [] } = changes;
     this.#checkRoom('run/', runs, maxRuns);
     this.#checkRoom('trigger/', triggers, maxTriggers);
     const notes = [
-      ...(ledger ? ledgerNotes(ledger) : []),
       ...runs.map(([firing, kept]) => noteChange(`run/${firing}`, kept)),
       ...triggers.map(([key, kept]) => noteChange(`trigger/${key}`, kept)),
       ...executions.flatMap((execution) => this.#executionNotes(execution)),
@@ -116,6 +106,11 @@ export class RuleStore {
   /** Keeps an execution, or what is known of it now; the oldest go beyond 50 of a rule and 500 in all. */
   saveExecution(execution: ExecutionInfo): Promise<void> {
     return this.write({ executions: [execution] });
+  }
+
+  /** Whether an execution of this firing is kept, or was to be. */
+  hasExecution(firing: string): boolean {
+    return this.#kept().has(firing);
   }
 
   /** What was kept of executions, newest first. */
@@ -187,31 +182,6 @@ export class RuleStore {
     return notes;
   }
 }
-
-/** An entry's key: its names may be 1200 characters, which only its value says in full. */
-const entryKey = ({ rule, firing, step }: LedgerEntry): string =>
-  `once/${createHash('sha256').update(`${rule}\0${firing}\0${step}`).digest('base64url')}`;
-
-const ledgerNotes = ({ put, drop, rules, dropRules }: LedgerChange): NoteChange[] => [
-  ...put.map((entry) => noteChange(entryKey(entry), noteOf(entry))),
-  ...drop.map((entry) => noteChange(entryKey(entry), null)),
-  ...dropRules.map((rule) => noteChange(`once-rule/${rule}`, null)),
-  ...rules.map((row) => noteChange(`once-rule/${row.rule}`, row)),
-];
-
-const noteOf = ({ rule, firing, step, clock, outcome, code }: LedgerEntry): unknown[] => [
-  ...[rule, firing, step, clock, outcome],
-  ...(code === undefined ? [] : [code]),
-];
-
-const entryIn = (note: unknown): LedgerEntry => {
-  const [rule, firing, step, clock, outcome, code] = note as [
-    ...[string, string, string, number],
-    LedgerEntry['outcome'],
-    string?,
-  ];
-  return { rule, firing, step, clock, outcome, ...(code !== undefined && { code }) };
-};
 
 const cutExecution = (execution: ExecutionInfo): ExecutionInfo => {
   const { trigger } = execution;

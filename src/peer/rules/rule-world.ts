@@ -48,7 +48,7 @@ export interface RulePresence {
 }
 
 /** What the engine keeps on disk. */
-export type RuleKeeping = Pick<RuleStore, 'write' | 'runs' | 'triggers' | 'executions'>;
+export type RuleKeeping = Pick<RuleStore, 'write' | 'runs' | 'triggers' | 'executions' | 'hasExecution'>;
 
 /** Asks another peer's rule desk, or this one's; throws what it throws, and what the way to it can give. */
 export type AskPeer = <Name extends keyof DeskCalls>(
@@ -69,7 +69,7 @@ export interface RuleWorld {
   now(): number;
   /** False where the own clock cannot be right and nobody told another: planned times have no meaning then. */
   isTimeKnown(): boolean;
-  /** Calls back once after about so many milliseconds, until the returned function is called. */
+  /** Calls back once after about so many milliseconds, with 0 in the next turn, until the returned function is called. */
   schedule(delayMs: number, callback: () => void): () => void;
   /** A new stamp of the fabric's hybrid clock. */
   stamp(): number;

@@ -14,8 +14,8 @@ import { awaitEvent, watchExpression } from './wait-watch.ts';
 export interface DriverOwner {
   /** Keeps the run as it is now; what rejects is told, and the run goes on in memory. */
   save(run: KeptRun): Promise<void>;
-  /** Before the first command: another peer stands by, or does not within a moment. */
-  prepared(run: KeptRun): Promise<void>;
+  /** Before the first command: resolves when another peer stands by, or does not within a moment; undefined: none is to. */
+  prepared(run: KeptRun): Promise<void> | undefined;
   /** The state has changed and is kept. */
   changed(run: KeptRun): void;
   /** It is over. */
@@ -118,14 +118,27 @@ export class RunDriver {
     if (this.#isKept) await this.#save();
     else if (effects.some(({ type }) => type !== 'evaluate' && type !== 'select')) {
       this.#isKept = true;
-      const saved = this.#save();
-      await this.#owner.prepared(this.#run);
-      this.#perform(effects);
-      await saved;
+      await this.#beginKept(effects);
       this.#begun?.();
       return;
     }
     this.#perform(effects);
+  }
+
+  /** The first commands and the first keeping, which do not wait for each other. */
+  async #beginKept(effects: readonly RunEffect[]): Promise<void> {
+    const prepared = this.#owner.prepared(this.#run);
+    if (prepared) {
+      const saved = this.#save();
+      await prepared;
+      this.#perform(effects);
+      await saved;
+      return;
+    }
+    this.#perform(effects);
+    // Commands go out at the end of this turn: all the work of keeping comes after it.
+    await new Promise<void>((resolve) => this.#world.schedule(0, resolve));
+    await this.#save();
   }
 
   /** Takes a state over. The timer is that of the last state, whatever earlier ones waited for. */

@@ -1,17 +1,16 @@
 /**
  * Every command on a Thing of this device goes through here: it is remembered, and a rule's step is done at most once.
- * Relies on the ledger, which is durable before the Thing acts; whoever may not command has been refused before.
+ * Relies on the ledger, which notes each step before the Thing acts; whoever may not command has been refused before.
  */
 import { stampMs } from '../../core/clock.ts';
-import { AlthingError, isDiskFailure, isErrorCode, toAlthingError } from '../../core/errors.ts';
+import { AlthingError, isErrorCode, toAlthingError } from '../../core/errors.ts';
 import type { PeerId } from '../../core/ids.ts';
-import type { Logger } from '../../core/logger.ts';
 import type { LedgerEntry } from '../../rules/once.ts';
 import type { RequestOperation, ThingCall, ThingServer } from '../../thing/operations.ts';
 import type { Cause, InteractionContext, RuleStep } from '../../thing/scripting-api.ts';
 import type { ObeyedCommands } from './obeyed.ts';
 import type { AskedStep, StepAnswer } from './rule-desk.ts';
-import type { RuleStore } from './rule-store.ts';
+import { maxAheadMs, type StepLedger } from './step-ledger.ts';
 
 /** A Thing that can also tell whether it would act. */
 export interface CheckingThing extends Pick<ThingServer, 'request'> {
@@ -20,19 +19,18 @@ export interface CheckingThing extends Pick<ThingServer, 'request'> {
 }
 
 export interface StepGateOptions {
-  readonly store: RuleStore;
+  /** This device's peer. */
+  readonly self: PeerId;
+  readonly ledger: StepLedger;
   readonly obeyed: ObeyedCommands;
   /** The fabric's time, and whether this device knows it. */
   readonly time: () => { readonly ms: number; readonly known: boolean };
   /** Whether a peer is one that may come to run a rule; all are where it is not said. */
   readonly isRunner?: (rule: string, peer: PeerId) => boolean;
   readonly schedule: (delayMs: number, callback: () => void) => () => void;
-  readonly logger: Logger;
 }
 
 const commands: ReadonlySet<string> = new Set(['writeproperty', 'writemultipleproperties', 'invokeaction']);
-/** How far the firing's clock may be ahead: one that is wrong for years must not make all that follows look old. */
-const maxAheadMs = 120_000;
 /** Steps that are done at once. */
 const maxRunning = 1000;
 
@@ -47,13 +45,13 @@ class StepContext implements InteractionContext {
   readonly uriVariables;
   readonly signal: AbortSignal;
 
-  constructor({ peer, deadline, cause, uriVariables }: InteractionContext) {
+  constructor({ peer, deadline, cause, uriVariables }: InteractionContext, signal: AbortSignal) {
     const { step: _step, ...why } = cause;
     this.peer = peer;
     this.deadline = deadline;
     this.cause = why;
     this.uriVariables = uriVariables;
-    this.signal = AbortSignal.timeout(Math.max(0, Math.ceil(deadline - Date.now())));
+    this.signal = signal;
   }
 }
 
@@ -87,9 +85,9 @@ export class StepGate {
     const asStranger = { ...step, rule: strangerOf(from) };
     const running = this.#running.get(keyOf(step)) ?? this.#running.get(keyOf(asStranger));
     if (running) await this.#settledWithin(running, waitMs);
-    const { ledger } = this.#options.store;
+    const { ledger, self } = this.#options;
     const known = ledger.answer(asStranger);
-    const found = typeof known === 'string' ? ledger.answer(step) : known;
+    const found = typeof known === 'string' ? ledger.answer(step, { isOwn: from === self }) : known;
     if (typeof found === 'string') return { outcome: found };
     return { outcome: found.outcome, ...(found.code !== undefined && { code: found.code }) };
   }
@@ -125,12 +123,28 @@ export class StepGate {
     if (!entry) return null;
     if (this.#running.size >= maxRunning)
       throw new AlthingError('too-many', `This device does ${maxRunning} steps of rules already.`);
-    const doing = this.#do(entry, thing, call, context);
+    const doing = this.#within(context, (own) => this.#do(entry, thing, call, own));
     this.#running.set(key, doing);
     try {
       return await doing;
     } finally {
       this.#running.delete(key);
+    }
+  }
+
+  async #within(
+    given: InteractionContext,
+    work: (context: InteractionContext) => Promise<unknown>,
+  ): Promise<unknown> {
+    const late = new AbortController();
+    const leftMs = Math.max(0, Math.ceil(given.deadline - Date.now()));
+    const cancel = this.#options.schedule(leftMs, () =>
+      late.abort(new AlthingError('timeout', 'The step was not done in time.')),
+    );
+    try {
+      return await work(new StepContext(given, late.signal));
+    } finally {
+      cancel();
     }
   }
 
@@ -153,14 +167,13 @@ export class StepGate {
     return this.#options.isRunner?.(rule, peer) === false ? strangerOf(peer) : rule;
   }
 
-  /** The entry to be made durable before the step is done; undefined where it is done already. */
+  /** The entry to be noted before the step is done; undefined where it is done already. */
   #decide(step: RuleStep, memory: string, stranger: string): LedgerEntry | undefined {
-    const { ledger } = this.#options.store;
-    const request = stepRequest(step);
-    let decision = ledger.decide(request);
+    const { ledger } = this.#options;
+    let decision = ledger.decide(step);
     if (decision.kind === 'do') {
       // Also of one that runs it now: what it sent before that was known here is in its own memory.
-      const own = ledger.decide({ ...request, rule: stranger, mode: 'parallel' });
+      const own = ledger.decide({ ...step, rule: stranger, mode: 'parallel' });
       if (own.kind === 'repeated' || memory === stranger) decision = own;
     }
     switch (decision.kind) {
@@ -195,50 +208,37 @@ export class StepGate {
     entry: LedgerEntry,
     thing: CheckingThing,
     call: ThingCall<RequestOperation>,
-    given: InteractionContext,
+    context: InteractionContext,
   ): Promise<unknown> {
-    const context = new StepContext(given);
     // What would be refused leaves no trace, and may be asked again when it no longer is.
     await thing.check(call, context);
     await this.#begin(entry);
     // From here on the step is done, or it is known that it was not: nothing else is ever said of it.
     if (context.signal.aborted) {
-      this.#settle(entry, 'timeout');
+      this.#options.ledger.settle(entry, 'timeout');
       throw new AlthingError('timeout', 'The deadline passed before the step was begun: it was not done.');
     }
     try {
       const result = await this.#act(thing, call, context);
-      this.#settle(entry);
+      this.#options.ledger.settle(entry);
       return result;
     } catch (error) {
       // The handler may still be at it: then nobody knows, and the entry says so.
-      if (!context.signal.aborted) this.#settle(entry, toAlthingError(error, 'handler-failed').code);
+      if (!context.signal.aborted)
+        this.#options.ledger.settle(entry, toAlthingError(error, 'handler-failed').code);
       throw error;
     }
   }
 
   async #begin(entry: LedgerEntry): Promise<void> {
-    const { store } = this.#options;
-    const { ledger } = store;
     try {
-      await store.write({ ledger: ledger.take(entry) });
+      await this.#options.ledger.begin(entry);
     } catch (error) {
-      ledger.takeBack(entry);
       const { code, message } = toAlthingError(error);
       throw new AlthingError(code, `The step was not done, since it could not be noted first: ${message}`, {
         cause: error,
       });
     }
-  }
-
-  /** Nobody waits for this to be durable: after a loss of power the outcome is unknown, which is true. */
-  #settle(entry: LedgerEntry, failure?: string): void {
-    const { store, logger } = this.#options;
-    const change = store.ledger.settle(entry, failure === undefined ? 'done' : 'failed', failure);
-    store.write({ ledger: change }).catch((error: unknown) => {
-      if (!isDiskFailure(error))
-        logger.warn({ err: error, rule: entry.rule }, 'A step’s outcome is not kept.');
-    });
   }
 
   #settledWithin(running: Promise<unknown>, waitMs: number): Promise<void> {
@@ -257,5 +257,3 @@ export class StepGate {
 const strangerOf = (peer: PeerId): string => `peer.${peer}`;
 
 const keyOf = ({ rule, firing, step }: AskedStep): string => `${rule}\0${firing}\0${step}`;
-
-const stepRequest = ({ rule, firing, step, mode, clock }: RuleStep) => ({ rule, firing, step, mode, clock });

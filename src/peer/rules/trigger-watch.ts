@@ -2,7 +2,7 @@
  * The property and event triggers of Things that this peer exposes: followed while the rule is enabled and the Thing
  * here. Relies on `rules/trigger-state.ts` for what counts as a firing; states that count time survive a restart.
  */
-import { type FiringId, streamFiring } from '../../rules/placement.ts';
+import { type FiringId, lastingRun, streamFiring } from '../../rules/placement.ts';
 import type { PropertyTrigger, Trigger } from '../../rules/rule.ts';
 import {
   newTriggerState,
@@ -193,7 +193,7 @@ class PropertyWatcher implements Watcher {
     const { rule, id, trigger } = this.#watched;
     const { thing, name } = trigger;
     // What counts time fires once for the moment when it is due, also where that is noticed again after a restart.
-    const from = this.#countsTime || !position ? { run: 'for', seq: atMs } : position;
+    const from = this.#countsTime || !position ? { run: lastingRun, seq: atMs } : position;
     const firing: FiringId = streamFiring(rule, id, { thing, ...from });
     return this.#fire({
       ...{ rule, firing },
