@@ -19,9 +19,10 @@ const shown = (value: unknown): string => JSON.stringify(value ?? null);
 
 /** What fired: `motion of hall-motion became true (was false)`. */
 export const triggerText = (trigger: TriggerInfo, nameOf: NameOf): string => {
-  const { kind, thing, peer, name, goes, value, previous, event } = trigger;
+  const { kind, thing, peer, name, goes, value, previous, event, hidden } = trigger;
   switch (kind) {
     case 'property':
+      if (hidden) return `${name} of ${nameOf(thing ?? '')} changed (hidden)`;
       return `${name} of ${nameOf(thing ?? '')} became ${shown(value)}${previous === undefined ? '' : ` (was ${shown(previous)})`}`;
     case 'event':
       return `${nameOf(thing ?? '')} said "${name}"${event === undefined || event === null ? '' : `: ${shown(event)}`}`;
@@ -42,7 +43,8 @@ const withNames = (text: string, nameOf: NameOf): string =>
 /** A condition and what it saw: one line. */
 export const conditionText = (condition: ConditionInfo, nameOf: NameOf): string => {
   const { text, result, values, message } = condition;
-  const seen = values.map(({ what, value, ageMs }) => {
+  const seen = values.map(({ what, value, ageMs, hidden }) => {
+    if (hidden) return `${what} is hidden`;
     const is = value === undefined ? 'is not known' : `is ${shown(value)}`;
     return `${what} ${is}${ageMs === null ? '' : ` (${Math.round(ageMs / 1000)} s old)`}`;
   });
@@ -54,11 +56,13 @@ export const conditionText = (condition: ConditionInfo, nameOf: NameOf): string 
 export const stepOf = (path: string): string => path.replace(/\/t\d+[:~].*$/, '');
 
 /** A step: one line. */
-export const stepText = ({ path, what, thing, name, op, input, code }: StepInfo, nameOf: NameOf): string => {
-  const command =
-    thing === null
-      ? ''
-      : ` ${op === 'invokeaction' ? `${name}${input === undefined ? '' : ` ${showValue(input)}`}` : `${name} = ${shown(input)}`} on ${nameOf(thing)}`;
+export const stepText = (
+  { path, what, thing, name, op, input, code, hidden }: StepInfo,
+  nameOf: NameOf,
+): string => {
+  const given =
+    op === 'invokeaction' ? (input === undefined ? '' : ` ${showValue(input)}`) : ` = ${shown(input)}`;
+  const command = thing === null ? '' : ` ${name}${hidden ? ' (hidden)' : given} on ${nameOf(thing)}`;
   return `${stepOf(path)}${command}: ${what}${code === null ? '' : ` (${code})`}`;
 };
 

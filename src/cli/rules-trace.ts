@@ -17,6 +17,7 @@ export const run: RunCommand = async ({ args: [rule = ''], home, options, out })
       ...(trace.executions.length === 0 ? ['It has not fired, or that is no longer kept.'] : []),
       ...trace.executions.flatMap((execution) => executionLines(execution, nameOf)),
       ...unaskedLines(trace.unasked),
+      ...(trace.notAsked === 0 ? [] : [`${trace.notAsked} more members were not asked: too many.`]),
     ].join('\n'),
   );
 };

@@ -62,8 +62,12 @@ export interface LinkInfo {
 export interface ValueSeen {
   /** As the expression says it: `hall-lux.illuminance`, `online(phone)`, `value(last-visit)`. */
   what: string;
+  /** The Thing whose property it is; null for what is no property. */
+  thing?: string | null;
   /** Absent where it was unknown. */
   value?: unknown;
+  /** Present where whoever asks may not see the Thing: then there is no value, whether it was known or not. */
+  hidden?: true;
   /** How old a last known value was that stood in for the live one, in milliseconds; null for a live value. */
   ageMs: number | null;
 }
@@ -87,6 +91,8 @@ export interface StepInfo {
   op: string | null;
   name: string | null;
   input?: unknown;
+  /** As in `ValueSeen`. */
+  hidden?: true;
   /** An error code. */
   code: string | null;
 }
@@ -101,6 +107,8 @@ export interface TriggerInfo {
   value?: unknown;
   previous?: unknown;
   event?: unknown;
+  /** As in `ValueSeen`. */
+  hidden?: true;
   goes: 'online' | 'offline' | null;
 }
 
@@ -176,6 +184,8 @@ export interface WhyInfo {
 export interface TraceInfo {
   executions: ExecutionInfo[];
   unasked: UnaskedInfo[];
+  /** How many members more there are, which were not asked, since they were too many. */
+  notAsked: number;
 }
 
 /** One step of a dry run, in the order in which it would be taken. */

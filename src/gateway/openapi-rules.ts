@@ -155,14 +155,19 @@ export const ruleSchemas: Json = {
       value: {},
       previous: {},
       event: {},
+      hidden: bool,
       goes: { enum: ['online', 'offline', null] },
     },
-    ['value', 'previous', 'event'],
+    ['value', 'previous', 'event', 'hidden'],
   ),
   RuleCondition: object({
     text,
     result: { enum: ['true', 'false', 'unknown', 'error'] },
-    values: listOf(object({ what: text, value: {}, ageMs: numberOrNull }, ['value'])),
+    values: listOf(
+      object({ what: text, thing: textOrNull, value: {}, hidden: bool, ageMs: numberOrNull }, [
+        ...['thing', 'value', 'hidden'],
+      ]),
+    ),
     message: textOrNull,
   }),
   RuleStep: object(
@@ -174,9 +179,10 @@ export const ruleSchemas: Json = {
       op: textOrNull,
       name: textOrNull,
       input: {},
+      hidden: bool,
       code: textOrNull,
     },
-    ['input'],
+    ['input', 'hidden'],
   ),
   Execution: object({
     firing: text,
@@ -208,7 +214,7 @@ export const ruleSchemas: Json = {
     ['input'],
   ),
   Unasked: object({ peer: text, name: text, code: text }),
-  TraceInfo: object({ executions: listOf(ref('Execution')), unasked: listOf(ref('Unasked')) }),
+  TraceInfo: object({ executions: listOf(ref('Execution')), unasked: listOf(ref('Unasked')), notAsked: count }),
   WhyInfo: object({
     thing: text,
     title: text,

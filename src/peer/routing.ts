@@ -79,8 +79,8 @@ export class Routing implements ThingConnector {
   }
 
   async request(call: ThingCall<RequestOperation>, options: CallOptions = {}): Promise<unknown> {
-    const report = this.#options.activity();
     const cause = options.cause ?? this.#options.newCause();
+    const report = isLook(call, cause) ? undefined : this.#options.activity();
     const started = performance.now();
     const speaker = this.#speakerOf(call.thing);
     const tell = (outcome: string): void =>
@@ -174,6 +174,9 @@ export class Routing implements ThingConnector {
     }
   }
 }
+
+/** What a rule reads, every two seconds perhaps, would drown what people look for. */
+const isLook = ({ op }: ThingCall, { origin }: Cause): boolean => origin === 'rule' && op === 'readproperty';
 
 const said = (call: ThingCall): { thing: string; op: string; name?: string } => ({
   thing: call.thing,

@@ -151,6 +151,7 @@ export class FakeRules implements RulesApi {
     return {
       executions: [this.execution],
       unasked: [{ peer: hallId, name: 'hall', code: 'peer-offline' }],
+      notAsked: 0,
     };
   }
 

@@ -3,7 +3,7 @@
  * Relies on the fabric's replica, sessions and time; only puts these parts together.
  */
 import { isDiskFailure } from '../../core/errors.ts';
-import { hashId, type PeerId } from '../../core/ids.ts';
+import { hashId, type PeerId, parseThingId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { ObeyedInfo } from '../../core/rule-shapes.ts';
 import type { ScopedThing } from '../../fabric/scope.ts';
@@ -18,6 +18,8 @@ import type { Directory } from '../directory.ts';
 import type { ExposedThings } from '../exposed-things.ts';
 import type { Membership } from '../membership.ts';
 import type { AccessGate, Caller } from '../sharing/access-gate.ts';
+import { scopedThing } from './authors-connector.ts';
+import { withHidden } from './hidden-values.ts';
 import { ObeyedCommands } from './obeyed.ts';
 import { RuleBook } from './rule-book.ts';
 import { askDesk, type DeskCalls, type DeskWay, RuleDesk } from './rule-desk.ts';
@@ -81,7 +83,10 @@ export class DeviceRules {
     this.desk = new RuleDesk({
       roleOf: (peer) => membership.roleOf(peer),
       ask: (step, waitMs, from) => this.steps.ask(step, waitMs, from),
-      executions: (filter) => this.host.executions(filter),
+      executions: (filter, caller) =>
+        this.host
+          .executions(filter)
+          .map((execution) => withHidden(execution, (thing) => this.#sees(caller, thing))),
       obeyed: (caller, thing, limit) => (this.#sees(caller, thing) ? this.#obeyed.of(thing, limit) : []),
       now: () => performance.now(),
     });
@@ -158,9 +163,15 @@ export class DeviceRules {
     await Promise.all([this.#obeyed.close(), this.#ledger.close()]);
   }
 
+  /** Whether a caller may know what a Thing, here or elsewhere, is and does: of its own it does anyway. */
   #sees(caller: Caller, thing: string): boolean {
-    const scoped = this.#options.exposed.served(thing)?.scoped;
-    return scoped !== undefined && this.#options.gate().sees(caller, scoped);
+    const { directory, exposed, gate, replica } = this.#options;
+    const owner = parseThingId(thing)?.peer;
+    if (owner === undefined) return false;
+    if (replica.authority.speakerOf(owner) === caller.peer) return true;
+    const td = (id: string) => directory.byId(id);
+    if (!exposed.has(thing) && !td(thing)) return false;
+    return gate().sees(caller, exposed.served(thing)?.scoped ?? scopedThing({ td }, thing));
   }
 
   async #keep(written: Promise<void>, otherwise: string): Promise<void> {

@@ -106,7 +106,9 @@ test('a condition that is false or unknown keeps a rule from running, and its tr
   assert.deepEqual(hall.outcomes('light'), ['done', 'not-run', 'not-run']);
   const [away, off] = hall.executions('light');
   assert.match(off!.message!, /is false/);
-  assert.deepEqual(off!.conditions[0]!.values, [{ what: 'lamp.on', value: true, ageMs: null }]);
+  assert.deepEqual(off!.conditions[0]!.values, [
+    { what: 'lamp.on', thing: lamp.id, value: true, ageMs: null },
+  ]);
   assert.match(away!.message!, /not known.*lamp\.on/);
   await lab.close();
 });

@@ -85,7 +85,8 @@ const evaluateOne = async (
   });
   const values = expression.uses.map((use): ValueSeen => {
     const { value, ageMs } = seen.get(JSON.stringify(use))!;
-    return { what: nameOfUse(world, use), ...(value !== undefined && { value }), ageMs };
+    const thing = use.kind === 'property' ? use.thing : null;
+    return { what: nameOfUse(world, use), thing, ...(value !== undefined && { value }), ageMs };
   });
   return { text, evaluation, values };
 };

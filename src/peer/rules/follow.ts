@@ -14,7 +14,7 @@ export interface Followed {
   readonly thing: string;
   readonly kind: 'property' | 'event';
   readonly name: string;
-  /** Names the rule, by which the device lets it read; not needed for a Thing here. */
+  /** Names the rule, by which the device lets it read; a Thing here is read without. */
   readonly cause?: Cause;
 }
 
@@ -44,6 +44,7 @@ class Follower {
   readonly #followed: Followed;
   readonly #next: (value: unknown, position: StreamPosition) => void;
   readonly #run: string;
+  readonly #cause: Cause;
   #seq = 0;
   #handle: StreamHandle | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -61,6 +62,7 @@ class Follower {
     this.#followed = followed;
     this.#next = next;
     this.#run = `read-${toHex(world.crypto.randomBytes(6))}`;
+    this.#cause = followed.cause ?? { id: this.#run, origin: 'rule', peer: world.self };
   }
 
   begin(): void {
@@ -86,13 +88,13 @@ class Follower {
 
   /** Reads the property and passes it on; what cannot be read is not there. */
   async #read(): Promise<void> {
-    const { thing, name, cause } = this.#followed;
+    const { thing, name } = this.#followed;
     const opening = this.#opening;
     try {
       const call = { thing, op: 'readproperty', name } as const;
       const value = await this.#world.connector.request(call, {
         timeoutMs: readTimeoutMs,
-        ...(cause && { cause }),
+        cause: this.#cause,
       });
       if (opening === this.#opening) this.#next(value ?? null, { run: this.#run, seq: ++this.#seq });
     } catch (error) {
@@ -101,7 +103,7 @@ class Follower {
   }
 
   async #stream(): Promise<void> {
-    const { thing, kind, name, cause } = this.#followed;
+    const { thing, kind, name } = this.#followed;
     this.#opening += 1;
     const opening = this.#opening;
     // What is emitted before the first reading is passed on after it.
@@ -122,9 +124,7 @@ class Follower {
     };
     try {
       const op = kind === 'property' ? 'observeproperty' : 'subscribeevent';
-      const handle = await this.#world.connector.stream({ thing, op, name }, sink, {
-        ...(cause && { cause }),
-      });
+      const handle = await this.#world.connector.stream({ thing, op, name }, sink, { cause: this.#cause });
       if (opening !== this.#opening) {
         handle.stop();
         return;

@@ -37,7 +37,8 @@ const peerId = v.pipe(
   v.check((id) => isPeerId(id)),
 );
 const chain = v.pipe(v.array(v.object({ rule: short, firing: short, peer: peerId, time })), v.maxLength(16));
-const plain = { value: v.exactOptional(v.unknown()) };
+const hidden = v.exactOptional(v.literal(true));
+const plain = { value: v.exactOptional(v.unknown()), hidden };
 const execution = v.object({
   firing: short,
   rule: short,
@@ -61,7 +62,12 @@ const execution = v.object({
     v.object({
       text: v.pipe(v.string(), v.maxLength(3000)),
       result: v.picklist(['true', 'false', 'unknown', 'error']),
-      values: v.array(v.object({ what: short, ...plain, ageMs: v.nullable(v.number()) })),
+      values: v.array(
+        v.object({
+          ...{ what: short, thing: v.exactOptional(shortOrNull), ...plain },
+          ageMs: v.nullable(v.number()),
+        }),
+      ),
       message: v.nullable(v.string()),
     }),
   ),
@@ -74,6 +80,7 @@ const execution = v.object({
       op: shortOrNull,
       name: shortOrNull,
       input: v.exactOptional(v.unknown()),
+      hidden,
       code: shortOrNull,
     }),
   ),
@@ -109,7 +116,8 @@ export const traceOf = async (
   const members = fullMembers(replica);
   // Whoever watches for its triggers, first this peer; by hand, and with triggers that it once had, anybody may have.
   const likely = new Set([replica.self, ...(known ? watchersOf(fabric, known.rule) : [])]);
-  const asked = [...likely, ...members.filter((peer) => !likely.has(peer))].slice(0, maxAsked);
+  const all = [...likely, ...members.filter((peer) => !likely.has(peer))];
+  const asked = all.slice(0, maxAsked);
   const unasked: UnaskedInfo[] = [];
   const answers = await Promise.all(
     asked.map(async (peer) => {
@@ -127,7 +135,7 @@ export const traceOf = async (
       'rule-unknown',
       `There is no rule "${name}", and nobody who can be asked knows of one.`,
     );
-  return { executions, unasked };
+  return { executions, unasked, notAsked: all.length - asked.length };
 };
 
 /** What a Thing obeyed last, one command for each affordance, newest first, and what led to it. */

@@ -49,7 +49,8 @@ export interface RuleDeskOptions {
   readonly roleOf: (peer: PeerId) => Role | undefined;
   /** What became of a step that a peer sent; one that is being done is waited for, at most `waitMs`. */
   readonly ask: (step: AskedStep, waitMs: number, from: PeerId) => Promise<StepAnswer>;
-  readonly executions: (filter: ExecutionFilter) => ExecutionInfo[];
+  /** What was executed here, as far as the caller may see it. */
+  readonly executions: (filter: ExecutionFilter, caller: Caller) => ExecutionInfo[];
   /** What a Thing obeyed, as far as the caller may see it. */
   readonly obeyed: (caller: Caller, thing: string, limit: number) => ObeyedInfo[];
   /** Monotonic, in milliseconds. */
@@ -117,7 +118,7 @@ export class RuleDesk {
       case 'ask':
         return ask(checked(inputs.ask, input), askWaitMs, caller.peer);
       case 'executions':
-        return thatFit(executions(checked(inputs.executions, input)));
+        return thatFit(executions(checked(inputs.executions, input), caller));
       case 'obeyed': {
         const { thing, limit: atMost = 16 } = checked(inputs.obeyed, input);
         return thatFit(obeyed(caller, thing, atMost));

@@ -35,11 +35,17 @@ steps:
   - write: { thing: lamp, property: on, value: true }
 `);
   const ended = activities(hall, 'rule-ended');
+  const told = activities(hall, 'command');
   await motion.settled();
   await motion.set(true);
   await waitFor(() => ended.length === 1, { what: 'the rule to have run' });
   assert.equal(ended[0]!.outcome, 'done');
   assert.deepEqual(lamp.written, [true]);
+  assert.deepEqual(
+    told.map(({ op }) => op),
+    ['writeproperty'],
+    'what it reads is not told',
+  );
   const [cause] = lamp.causes;
   assert.equal(cause!.chain?.[0]?.rule, 'lamp-on-motion');
   assert.equal(cause!.chain?.[0]?.firing, ended[0]!.firing);

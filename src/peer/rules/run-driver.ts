@@ -14,7 +14,10 @@ import { awaitEvent, watchExpression } from './wait-watch.ts';
 export interface DriverOwner {
   /** Keeps the run as it is now; what rejects is told, and the run goes on in memory. */
   save(run: KeptRun): Promise<void>;
-  /** Before the first command: resolves when another peer stands by, or does not within a moment; undefined: none is to. */
+  /**
+   * Before the first command, and after a choice: resolves when another peer has the run as it is, or does not within a
+   * moment; undefined: none is to have it.
+   */
   prepared(run: KeptRun): Promise<void> | undefined;
   /** The state has changed and is kept. */
   changed(run: KeptRun): void;
@@ -101,22 +104,27 @@ export class RunDriver {
     while (this.#events.length > 0 && !this.#isOver) {
       const effects: RunEffect[] = [];
       const before = this.#run.state;
+      const events = this.#events.splice(0);
+      const isChoice = events.some(({ type }) => type === 'selected');
       // What came together is made durable together.
-      for (const event of this.#events.splice(0)) {
+      for (const event of events) {
         const step = advanceRun(this.#run.state!, { ...event, nowMs: this.#world.now() } as RunEvent);
         this.#take(step);
         effects.push(...step.effects.filter(({ type }) => type !== 'timer'));
       }
-      if (this.#run.state !== before) await this.#follow(effects);
+      if (this.#run.state !== before) await this.#follow(effects, { isChoice });
     }
     this.#busy = false;
   }
 
-  /** Does what follows from the state that was just taken. */
-  async #follow(effects: readonly RunEffect[]): Promise<void> {
+  /** Does what follows from the state that was just taken; `isChoice`: in which Things were chosen. */
+  async #follow(effects: readonly RunEffect[], { isChoice = false } = {}): Promise<void> {
     if (this.#isOver) return;
-    if (this.#isKept) await this.#save();
-    else if (effects.some(({ type }) => type !== 'evaluate' && type !== 'select')) {
+    if (this.#isKept) {
+      await this.#save();
+      // Who takes the run over would choose by what is near to it, and command another Thing as well.
+      if (isChoice) await this.#owner.prepared(this.#run);
+    } else if (effects.some(({ type }) => type !== 'evaluate' && type !== 'select')) {
       this.#isKept = true;
       await this.#beginKept(effects);
       this.#begun?.();

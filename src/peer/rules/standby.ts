@@ -42,6 +42,10 @@ interface Copy {
 
 interface Sending {
   again: boolean;
+  /** What was sent last. */
+  sent?: KeptRun;
+  /** Resolves once the other peer has the run as it was when it was last asked for, or cannot have it. */
+  done: Promise<void>;
 }
 
 /** Both sides of standing by. */
@@ -168,27 +172,35 @@ export class Standby implements PlacedRuns {
   }
 
   /** Hands the run as it is now to the peer that stands by; what changes meanwhile follows in one. */
-  async #copy(driver: RunDriver): Promise<void> {
+  #copy(driver: RunDriver): Promise<void> {
     const { firing } = driver.run.start;
     const before = this.#sending.get(firing);
     if (before) {
-      before.again = true;
-      return;
+      before.again ||= before.sent !== driver.run;
+      return before.done;
     }
-    const sending: Sending = { again: false };
+    const sending: Sending = { again: false, done: Promise.resolve() };
     this.#sending.set(firing, sending);
-    do {
-      sending.again = false;
-      await this.#copyOnce(driver);
-    } while (sending.again && this.#owner.driver(firing) === driver);
-    this.#sending.delete(firing);
+    sending.done = this.#copyUntilSame(driver, sending);
+    return sending.done;
   }
 
-  async #copyOnce(driver: RunDriver): Promise<void> {
+  async #copyUntilSame(driver: RunDriver, sending: Sending): Promise<void> {
+    const { firing } = driver.run.start;
+    do {
+      sending.again = false;
+      await this.#copyOnce(driver, sending);
+    } while (sending.again && this.#owner.driver(firing) === driver);
+    // A later start of the same firing has one of its own.
+    if (this.#sending.get(firing) === sending) this.#sending.delete(firing);
+  }
+
+  async #copyOnce(driver: RunDriver, sending: Sending): Promise<void> {
     const { start, standby } = driver.run;
     const to = standby ?? nextInLine(this.#world, start.firing, start.steps);
     if (to === undefined) return;
     if (standby === undefined) driver.standsBy(to);
+    sending.sent = driver.run;
     try {
       const answer = await this.#ask(to, 'standby', { run: driver.run });
       this.#heed(start.firing, to, answer);

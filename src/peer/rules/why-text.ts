@@ -104,9 +104,11 @@ const ruleText = (link: LinkInfo, found: ReadonlyMap<string, ExecutionInfo>, wor
 };
 
 const becauseText = (trigger: TriggerInfo, { nameOf }: WhyWords): string => {
-  const { kind, thing, peer, name, goes, value, event } = trigger;
+  const { kind, thing, peer, name, goes, value, event, hidden } = trigger;
   switch (kind) {
     case 'property':
+      if (hidden)
+        return `because the ${name} of ${nameOf(thing ?? '')} changed, which this device may not see`;
       if (typeof value === 'boolean' && switches.has(name ?? ''))
         return `because ${nameOf(thing ?? '')} went ${value ? 'on' : 'off'}`;
       return `because the ${name} of ${nameOf(thing ?? '')} became ${valueText(value)}`;
@@ -147,7 +149,8 @@ const chainSentences = (
 /** `hall-lux.illuminance was 12 (condition: ...)`. */
 const seenText = ({ conditions }: ExecutionInfo, { named }: WhyWords): string => {
   const parts = conditions.map(({ text, result, values, message }) => {
-    const seen = values.map(({ what, value, ageMs }) => {
+    const seen = values.map(({ what, value, ageMs, hidden }) => {
+      if (hidden) return `${what} was something that this device may not see`;
       if (value === undefined) return `${what} was not known`;
       const age = ageMs === null ? '' : `, as it was last known ${Math.round(ageMs / 1000)} s before`;
       return `${what} was ${valueText(value)}${age}`;

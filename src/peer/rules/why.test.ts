@@ -55,7 +55,7 @@ test('the last command on each affordance is told with who began it, from any pe
 test('a rule that nobody knows is unknown, and who cannot be asked is named', async () => {
   await assert.rejects(hall.rules.trace('nothing'), { code: 'rule-unknown' });
   await hall.rules.apply('name: x\ntriggers:\n  - manual: true\nsteps:\n  - delay: 1s\n');
-  assert.deepEqual(await hall.rules.trace('x'), { executions: [], unasked: [] });
+  assert.deepEqual(await hall.rules.trace('x'), { executions: [], unasked: [], notAsked: 0 });
   await laptop.stop();
   await waitFor(() => hall.peers().some(({ state }) => state === 'offline'), { what: 'the laptop to go' });
   const { unasked } = await hall.rules.trace('x');
