@@ -214,7 +214,11 @@ export const ruleSchemas: Json = {
     ['input'],
   ),
   Unasked: object({ peer: text, name: text, code: text }),
-  TraceInfo: object({ executions: listOf(ref('Execution')), unasked: listOf(ref('Unasked')), notAsked: count }),
+  TraceInfo: object({
+    executions: listOf(ref('Execution')),
+    unasked: listOf(ref('Unasked')),
+    notAsked: count,
+  }),
   WhyInfo: object({
     thing: text,
     title: text,
