@@ -5,7 +5,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import {
   type ScriptFailure,
   type ScriptHandle,
@@ -17,13 +16,18 @@ import { MemoryWot } from './memory-wot.ts';
 
 /** One test's scripts. */
 export class ScriptLab {
-  readonly wot = new MemoryWot();
+  readonly wot: MemoryWot;
   readonly failures: ScriptFailure[] = [];
   readonly lines: string[] = [];
   readonly folder: string;
   readonly #handles: ScriptHandle[] = [];
 
-  constructor(t: TestContext) {
+  /**
+   * @param t the test, or the file with its `after`
+   * @param wot that of another lab, for scripts that are to be beside its scripts
+   */
+  constructor(t: { after(release: () => Promise<void>): void }, wot = new MemoryWot()) {
+    this.wot = wot;
     this.folder = mkdtempSync(join(tmpdir(), 'althing-script-'));
     t.after(async () => {
       await Promise.all(this.#handles.map((handle) => handle.stop()));

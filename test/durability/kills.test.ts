@@ -24,7 +24,7 @@ const lab = new ProcessLab();
 after(() => lab.close());
 
 const long = process.env.ALTHING_TEST_LONG === '1';
-const rounds = long ? 1000 : 30;
+const rounds = long ? 1000 : 20;
 /** A machine that is busy with other things does fewer: a test of durability is none of speed. */
 const longestMs = long ? Number.POSITIVE_INFINITY : 75_000;
 const loadMs = 120;

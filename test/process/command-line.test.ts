@@ -24,13 +24,34 @@ test('help lists every command, and every command has help with its options', as
   assert.equal(exitCode, 0);
   for (const { name, summary } of commands)
     if (!name.includes(' ')) assert.match(stdout, new RegExp(`^  ${name}\\b.*`, 'm'), summary);
+  const pages = helpPages();
+  assert.equal((await run('read', '--help')).stdout, pages.get('read'));
   for (const { name, options } of commands) {
-    const help = await run(...name.split(' '), '--help');
-    assert.equal(help.exitCode, 0, name);
-    for (const { flags } of options) assert.ok(help.stdout.includes(flags), `${name}: ${flags}`);
-    assert.ok(help.stdout.includes('--home <dir>'), name);
+    const help = pages.get(name)!;
+    for (const { flags } of options) assert.ok(help.includes(flags), `${name}: ${flags}`);
+    assert.ok(help.includes('--home <dir>'), name);
   }
 });
+
+/** What the program says as help of each command: told by one process, since a start for each costs seconds. */
+const helpPages = (): Map<string, string> => {
+  const program = new URL('../../src/cli/program.ts', import.meta.url).href;
+  const names = commands.map(({ name }) => name);
+  const script = `import { runProgram } from ${JSON.stringify(program)};
+    for (const name of ${JSON.stringify(names)}) {
+      console.log('\\f' + name);
+      await runProgram([...name.split(' '), '--help'], async () => {});
+    }`;
+  const told = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  assert.equal(told.status, 0, told.stderr);
+  const pages = told.stdout.split('\f').slice(1);
+  return new Map(
+    pages.map((page): [string, string] => {
+      const [name = '', ...lines] = page.trimEnd().split('\n');
+      return [name, lines.join('\n')];
+    }),
+  );
+};
 
 test('the version is the package’s', async () => {
   const { stdout, exitCode } = await run('--version');

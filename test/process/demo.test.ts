@@ -1,5 +1,5 @@
 /**
- * The promises of `althing demo`: its story is true and told, and nothing is left of it, however it ends.
+ * The promises of `althing demo` that ends early: nothing is left of it, however it ends. `package.test.ts` hears the story.
  * Relies on real processes on loopback, in a temporary directory of each test's own.
  */
 import assert from 'node:assert/strict';
@@ -21,30 +21,6 @@ const storyTimeoutMs = 90_000;
 
 const lab = new ProcessLab();
 after(() => lab.close());
-
-test('--once tells the whole story with the round trip of each command, and leaves nothing', async (t) => {
-  const { demo, temp } = await startDemo(t, ['--once']);
-  await demo.ended(storyTimeoutMs);
-  assert.equal(demo.exitCode, 0, demo.describe('to succeed'));
-  const story = demo.lines.join('\n');
-  const scenes = [
-    /7 devices, 21 direct connections/,
-    /door knows 8 Things by itself: .*Kitchen lamp/,
-    /speaker → Kitchen lamp: write on +\d+\.\d ms$/m,
-    /speaker → Reading lamp: write on +\d+\.\d ms$/m,
-    /Door: visitor is "Anna"/,
-    /Thermostat: heating is true/,
-    /computer is switched off: kill -9 \d+/,
-    /computer is missed by the 6 others +\d+/,
-    /Kitchen lamp: on is false/,
-    /Door: visitor is "Ben"/,
-    /computer is back, connected to 6 others/,
-    /computer → Kitchen lamp: write on +\d+\.\d ms$/m,
-    /Nothing is left: 8 processes ended/,
-  ];
-  for (const scene of scenes) assert.match(story, scene);
-  assert.deepEqual(await readdir(temp), []);
-});
 
 for (const [signal, moment] of [
   ['SIGINT', 'started'],

@@ -96,7 +96,7 @@ test('joining survives kills of either side: a join that was acknowledged holds,
   const hall = await lab.startPeer({ name: 'hall' });
   const { fabric } = hall.ready;
   const members = new Set([hall.id]);
-  for (let round = 0; round < (long ? 60 : 8); round++) {
+  for (let round = 0; round < (long ? 60 : 5); round++) {
     const joiner = await lab.startPeer({ name: `joiner-${round}` });
     const { ticket } = await clientOf(hall).invite({ uses: 1 });
     const victim = random() < 0.5 ? hall : joiner;

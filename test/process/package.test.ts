@@ -20,7 +20,7 @@ type Labs = typeof import('../../src/testing/process-lab.ts');
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const installTimeoutMs = 240_000;
-const storyTimeoutMs = 60_000;
+const storyTimeoutMs = 90_000;
 
 let dir = '';
 let installed: InstalledPackage;
@@ -75,11 +75,30 @@ test('a peer runs with the machine and a script as its Things, and a command rea
   assert.equal(peer.process.exitCode, 0);
 });
 
-test('the demo plays to its end', async () => {
-  const home = await lab.makeHome();
-  const demo = lab.spawnCommand(home, ['demo', '--once']);
+test('the demo tells its whole story with the round trip of each command, and leaves nothing', async () => {
+  const temp = join(dir, 'demo');
+  await mkdir(temp);
+  const demo = lab.spawnCommand(await lab.makeHome(), ['demo', '--once'], { env: { TMPDIR: temp } });
   await demo.ended(storyTimeoutMs);
   assert.equal(demo.exitCode, 0, demo.describe('to succeed'));
+  const story = demo.lines.join('\n');
+  const scenes = [
+    /7 devices, 21 direct connections/,
+    /door knows 8 Things by itself: .*Kitchen lamp/,
+    /speaker → Kitchen lamp: write on +\d+\.\d ms$/m,
+    /speaker → Reading lamp: write on +\d+\.\d ms$/m,
+    /Door: visitor is "Anna"/,
+    /Thermostat: heating is true/,
+    /computer is switched off: kill -9 \d+/,
+    /computer is missed by the 6 others +\d+/,
+    /Kitchen lamp: on is false/,
+    /Door: visitor is "Ben"/,
+    /computer is back, connected to 6 others/,
+    /computer → Kitchen lamp: write on +\d+\.\d ms$/m,
+    /Nothing is left: 8 processes ended/,
+  ];
+  for (const scene of scenes) assert.match(story, scene);
+  assert.deepEqual(await readdir(temp), []);
 });
 
 test('a program embeds it by its name, and its types hold', async () => {

@@ -43,7 +43,7 @@ const lampScript = `export default async (wot) => {
 };`;
 const lampFile = () => join(scripts, 'lamp.mjs');
 
-test('a peer says when it is ready, where it listens, and nothing else on stdout', async () => {
+test('a peer says when it is ready, where it listens, and nothing else on stdout; its log is JSON, a line an entry', async () => {
   const peer = await lab.startPeer({ name: 'hall' });
   assert.equal(peer.ready.ready, true);
   assert.equal(peer.ready.name, 'hall');
@@ -60,39 +60,31 @@ test('a peer says when it is ready, where it listens, and nothing else on stdout
   assert.equal(peer.process.exitCode, 0);
   assert.equal(peer.process.lines.length, 1);
   assert.equal(existsSync(peer.ready.gateway.socket), false);
-});
-
-test('the log on stderr is JSON, a line an entry', async () => {
-  const peer = await lab.startPeer();
-  await peer.kill('SIGTERM');
   const lines = peer.process.stderr.trimEnd().split('\n');
   for (const line of lines) assert.equal(typeof JSON.parse(line).msg, 'string', line);
 });
 
-test('a peer keeps its identity and its fabric over kills', async () => {
+test('a peer keeps its identity and its fabric over kills, and one home runs one peer', async () => {
   const peer = await lab.startPeer();
   const first = peer.ready;
   await peer.restart('SIGKILL');
   assert.deepEqual([peer.ready.peer, peer.ready.fabric], [first.peer, first.fabric]);
-  await peer.kill('SIGINT');
-  assert.equal(peer.process.exitCode, 0);
-});
-
-test('one home runs one peer', async () => {
-  const peer = await lab.startPeer();
   const second = await peer.run('up', '--listen', '127.0.0.1:0', '--no-mdns', '--no-system');
   assert.equal(second.error?.code, 'home-in-use');
   assert.equal(second.exitCode, errorTable['home-in-use'].exit);
   assert.equal(((await peer.cli('peers')) as unknown[]).length, 1);
+  await peer.kill('SIGINT');
+  assert.equal(peer.process.exitCode, 0);
 });
 
-test('the gateway is on TCP where that was asked for, and a token opens it', async () => {
-  const peer = await lab.startPeer({ args: ['--http', '127.0.0.1:0'] });
+test('the gateway is on TCP where that was asked for, and a token opens it; the machine itself is a Thing', async () => {
+  const peer = await lab.startPeer({ system: true, args: ['--http', '127.0.0.1:0'] });
   const { http } = peer.ready.gateway;
   assert.equal((await fetch(`${http}/things`)).status, 401);
   const { token } = (await peer.cli('token', '--scope', 'read')) as { token: string };
   const answer = await fetch(`${http}/things`, { headers: { authorization: `Bearer ${token}` } });
   assert.equal(answer.status, 200);
+  assert.equal(((await answer.json()) as unknown[]).length, 1);
 });
 
 test('a script’s Things are there when the peer is ready, and a broken script takes nothing along', async () => {
@@ -108,11 +100,6 @@ test('a script’s Things are there when the peer is ready, and a broken script 
   assert.equal(await peer.cli('read', 'lamp', 'on'), true);
   assert.equal(await peer.cli('invoke', 'lamp', 'toggle'), false);
   assert.match(peer.process.stderr, /broken from the start/);
-});
-
-test('the machine itself is a Thing unless told otherwise', async () => {
-  const peer = await lab.startPeer({ system: true });
-  assert.equal(((await peer.cli('things')) as unknown[]).length, 1);
 });
 
 test('a device joins by a ticket and uses the other’s Things', async () => {

@@ -1,43 +1,46 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { AlthingError } from '../../core/errors.ts';
 import { ScriptLab } from '../../testing/script-lab.ts';
 import { waitFor } from '../../testing/wait-for.ts';
 import type { ScriptFailureReason } from './script-process.ts';
 import type { ScriptOptions } from './start-script.ts';
 
-/** Starts a script beside a good one; it must fail as expected, be started again, and leave the good one alone. */
+/** A script that does no harm, beside all the others of this file. */
+const goodLab = new ScriptLab({ after });
+const good = await goodLab.start(
+  `export default async (wot) => {
+    const thing = await wot.produce({ title: 'Good', properties: { on: { type: 'boolean' } } });
+    thing.setPropertyReadHandler('on', () => true);
+    await thing.expose();
+  };`,
+);
+const { pid } = good;
+const besideGood = (t: TestContext): ScriptLab => new ScriptLab(t, goodLab.wot);
+
+/** Starts a script beside the good one; it must fail as expected, be started again, and leave the good one alone. */
 const contained = async (
   lab: ScriptLab,
   source: string,
   reason: ScriptFailureReason,
   options: Partial<ScriptOptions> = {},
 ): Promise<void> => {
-  const good = await lab.start(
-    `export default async (wot) => {
-      const thing = await wot.produce({ title: 'Good', properties: { on: { type: 'boolean' } } });
-      thing.setPropertyReadHandler('on', () => true);
-      await thing.expose();
-    };`,
-    {},
-    'good.js',
-  );
-  const pid = good.pid;
   const bad = await lab.start(source, { keepTrying: true, ...options }, 'bad.js');
   const failure = await waitFor(() => lab.failures[0], { what: () => `a failure:\n${lab.lines.join('\n')}` });
   assert.equal(failure.reason, reason, failure.message);
   assert.ok(failure.script.endsWith('bad.js') && failure.restartMs !== null);
   await waitFor(() => lab.failures.length > 1 || bad.pid !== undefined, { what: 'the restart' });
-  const thing = await lab.wot.consume('good');
+  const thing = await goodLab.wot.consume('good');
   assert.equal(await (await thing.readProperty('on')).value(), true);
   assert.equal(good.pid, pid);
+  assert.deepEqual(goodLab.failures, []);
 };
 
 test('a script that throws at its start is reported, and rejected unless it is to be tried again', async (t) => {
   const source = `throw new Error('no such sensor');`;
-  const lab = new ScriptLab(t);
+  const lab = besideGood(t);
   await contained(lab, source, 'threw');
   assert.match(lab.failures[0]?.message ?? '', /no such sensor/);
   const failed = (error: unknown) => error instanceof AlthingError && error.code === 'script-failed';
@@ -49,16 +52,15 @@ test('a script that throws at its start is reported, and rejected unless it is t
   );
 });
 
-test('a syntax error is reported', (t) => contained(new ScriptLab(t), 'const = 1;', 'threw'));
+test('a syntax error is reported', (t) => contained(besideGood(t), 'const = 1;', 'threw'));
 
 test('an exception that nobody catches', (t) =>
-  contained(new ScriptLab(t), `setTimeout(() => { throw new TypeError('later'); }, 30);`, 'threw'));
+  contained(besideGood(t), `setTimeout(() => { throw new TypeError('later'); }, 30);`, 'threw'));
 
 test('a rejection that nobody handles', (t) =>
-  contained(new ScriptLab(t), `setTimeout(() => Promise.reject(new Error('later')), 30);`, 'threw'));
+  contained(besideGood(t), `setTimeout(() => Promise.reject(new Error('later')), 30);`, 'threw'));
 
-test('an endless loop', (t) =>
-  contained(new ScriptLab(t), 'while (true) {}', 'hung', { hangTimeoutMs: 500 }));
+test('an endless loop', (t) => contained(besideGood(t), 'while (true) {}', 'hung', { hangTimeoutMs: 500 }));
 
 test('an endless loop in a handler fails the request at the end', async (t) => {
   const lab = new ScriptLab(t);
@@ -76,10 +78,9 @@ test('an endless loop in a handler fails the request at the end', async (t) => {
   assert.equal(failure.reason, 'hung');
 });
 
-test('process.exit', (t) => contained(new ScriptLab(t), 'process.exit(0);', 'exited'));
+test('process.exit', (t) => contained(besideGood(t), 'process.exit(0);', 'exited'));
 
-test('a kill of itself', (t) =>
-  contained(new ScriptLab(t), `process.kill(process.pid, 'SIGKILL');`, 'exited'));
+test('a kill of itself', (t) => contained(besideGood(t), `process.kill(process.pid, 'SIGKILL');`, 'exited'));
 
 const emitter = (body: string) => `
   export default async (wot) => {
@@ -90,7 +91,7 @@ const emitter = (body: string) => `
 
 test('a flood of events', (t) =>
   contained(
-    new ScriptLab(t),
+    besideGood(t),
     emitter(`setInterval(() => { for (let i = 0; i < 5000; i++) thing.emitEvent('sound', i); }, 5);`),
     'flooded',
   ));
@@ -115,7 +116,7 @@ test('a burst of events that is waited for arrives in order and in full', async 
 
 test('memory on the heap', (t) =>
   contained(
-    new ScriptLab(t),
+    besideGood(t),
     'const kept = []; setInterval(() => { for (let i = 0; i < 1e5; i++) kept.push({ i }); }, 1);',
     'grew',
     {
@@ -125,7 +126,7 @@ test('memory on the heap', (t) =>
 
 test('memory outside the heap', (t) =>
   contained(
-    new ScriptLab(t),
+    besideGood(t),
     'const kept = []; setInterval(() => kept.push(Buffer.alloc(2e6, 1)), 5);',
     'grew',
     {
@@ -135,7 +136,7 @@ test('memory outside the heap', (t) =>
 
 test('memory on the heap, told before a long stack trace', (t) =>
   contained(
-    new ScriptLab(t),
+    besideGood(t),
     `console.error('FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory');
     for (let i = 0; i < 40; i++) console.error(i + ': 0x931db0');
     process.abort();`,
@@ -144,7 +145,7 @@ test('memory on the heap, told before a long stack trace', (t) =>
 
 test('bytes on the channel that are no messages', (t) =>
   contained(
-    new ScriptLab(t),
+    besideGood(t),
     `process.getBuiltinModule('fs').writeSync(3, Buffer.from([0, 0, 0, 1, 0x7b])); setInterval(() => {}, 1000);`,
     'broke-protocol',
   ));
