@@ -11,13 +11,13 @@ import type { RuleThings } from './rule-world.ts';
 /** A connector for the engine. Throws `forbidden` beside what the connector throws. */
 export const authorsConnector = (
   connector: ThingConnector,
-  book: Pick<RuleBook, 'rule'>,
+  book: Pick<RuleBook, 'permits'>,
   things: Pick<RuleThings, 'td'>,
 ): ThingConnector => {
   const isForbidden = (call: ThingCall, options: CallOptions): boolean => {
     const rule = options.cause?.step?.rule ?? options.cause?.chain?.at(-1)?.rule;
-    const mayUse = rule === undefined ? undefined : book.rule(rule)?.mayUse;
-    return mayUse !== undefined && !mayUse(scopedThing(things, call.thing), call);
+    // A run may go on for a moment when its rule is gone or no longer in force.
+    return rule !== undefined && book.permits(rule, scopedThing(things, call.thing), call) !== true;
   };
   return {
     request: async (call, options = {}) => {

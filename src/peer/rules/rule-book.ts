@@ -99,6 +99,16 @@ export class RuleBook {
     return this.#ruleIn(record) ?? undefined;
   }
 
+  /**
+   * Whether a rule may make this call for all that its author may: one of an admin's may, one that is not in force may
+   * not; undefined for a member's that is not known here.
+   */
+  permits(key: string, thing: ScopedThing, call: ThingCall): boolean | undefined {
+    if (!this.#rights || markIn(key) === undefined) return true;
+    if (!this.#records.get('rule', key)) return undefined;
+    return this.rule(key)?.mayUse?.(thing, call) === true;
+  }
+
   /** Every rule, in force or not, in the order of their keys. */
   listed(): ListedRule[] {
     return this.#counting().flatMap((record) => {

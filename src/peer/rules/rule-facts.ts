@@ -59,7 +59,7 @@ export class KnownRules implements RuleFacts {
 
   /** Whether the author of a rule may not have it make this call: then nobody may because of that rule. */
   forbids(rule: string, thing: ScopedThing, call: ThingCall): boolean {
-    return this.#book.rule(rule)?.mayUse?.(thing, call) === false;
+    return this.#book.permits(rule, thing, call) === false;
   }
 
   recordsChanged({ records }: ReplicaChange): void {
@@ -101,9 +101,16 @@ export class KnownRules implements RuleFacts {
   };
 
   #load(): Promise<void> {
-    this.#loading ??= import('../../rules/expression-syntax.ts').then((syntax) => {
-      this.#syntax = syntax;
-    });
+    this.#loading ??= import('../../rules/expression-syntax.ts').then(
+      (syntax) => {
+        this.#syntax = syntax;
+      },
+      (error: unknown) => {
+        // As while the package is being replaced: the next rule that comes tries again, and until then none lets read.
+        this.#loading = undefined;
+        this.#logger.error({ err: error }, 'What expressions of rules use cannot be read.');
+      },
+    );
     return this.#loading;
   }
 }

@@ -11,6 +11,7 @@ import type { Draft } from '../../replica/draft.ts';
 import { governanceAt, governedLab } from '../../testing/governance-lab.ts';
 import type { LabPeer } from '../../testing/replica-lab.ts';
 import { seedOf } from '../../testing/seed.ts';
+import { authorsConnector } from './authors-connector.ts';
 import { RuleBook } from './rule-book.ts';
 import { maxMemberRuleBytes, maxMemberRules } from './rule-rights.ts';
 
@@ -142,6 +143,18 @@ test('a rule may do what a grant for rules covers, of what its author itself may
   await govern.grant({ subject: phone.id, things: [lamp, lock.id], operations: ['rule'] });
   await lab.settle();
   assert.deepEqual(may(), [false, true, false], 'of a lock it may nothing itself');
+  // The runner may do everything: a run that is on its way when the rule is no longer in force has nothing of it.
+  const asked: string[] = [];
+  const connector = authorsConnector(
+    { request: async (call) => asked.push(call.thing), stream: () => assert.fail('nothing is followed') },
+    bookOf(hall, now),
+    { td: () => undefined },
+  );
+  const step = { rule: key, firing: 'manual/x/1', step: '0', mode: 'single', clock: 1 } as const;
+  const cause = { id: 'c', origin: 'rule', peer: hall.id, step } as const;
+  const use = (thing: string) => connector.request(write(thing), { cause });
+  await use(lamp);
+  await assert.rejects(use('urn:fan'), { code: 'forbidden' });
   const { id } = await govern.grant({ subject: phone.id, type: 'Lock', operations: ['write'] });
   await lab.settle();
   assert.deepEqual(may(), [true, true, false]);
@@ -149,4 +162,15 @@ test('a rule may do what a grant for rules covers, of what its author itself may
   await govern.restrict(lamp, true);
   await lab.settle();
   assert.deepEqual(may(), [false, false, false], 'its own rights count as they are now');
+  await assert.rejects(use(lamp), { code: 'forbidden' });
+  await govern.restrict(lamp, false);
+  await govern.revoke(govern.grants()[0]!.id);
+  await lab.settle();
+  assert.deepEqual(may(), [null, null, null], 'it is not in force');
+  await assert.rejects(use(lamp), { code: 'forbidden' });
+  assert.deepEqual(asked, [lamp]);
+  assert.equal(
+    bookOf(hall, now).permits(own(phone, 'other'), { id: lamp, types: [] }, write(lamp)),
+    undefined,
+  );
 });
