@@ -16,7 +16,10 @@ export const run: RunCommand = async ({ home, out }) => {
     rules.length === 0
       ? 'No rules. Make some: althing rules apply FILE'
       : table(
-          ['RULE', 'NAME', 'STATE', 'MODE', 'RUNNING', 'LAST FIRED HERE', 'NOT KNOWN YET', 'OF'],
+          [
+            ...['RULE', 'NAME', 'STATE', 'MODE', 'RUNNING', 'LAST FIRED HERE', 'NOT KNOWN YET'],
+            ...(nameOf ? ['OF'] : []),
+          ],
           rules.map((rule) => [
             rule.rule,
             rule.name,
@@ -26,7 +29,7 @@ export const run: RunCommand = async ({ home, out }) => {
             rule.lastFired,
             rule.unresolved.join(', '),
             // A member's rule may do no more than that member; an admin's is everybody's.
-            rule.ofMember ? (nameOf?.(rule.author) ?? rule.author) : null,
+            ...(nameOf ? [rule.ofMember ? nameOf(rule.author) : null] : []),
           ]),
         ),
   );
