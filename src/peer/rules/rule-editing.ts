@@ -118,11 +118,11 @@ export const ruleDocument = (
 
 /**
  * Makes the rules of a text those of the fabric, all or none; a member's become its own. Throws `not-admin`,
- * `rule-invalid`, `too-many`, the store's codes.
+ * `rule-invalid`, `too-many`, `value-too-large`, the store's codes.
  */
 export const applyRules = async (fabric: RuledFabric, yaml: string): Promise<AppliedRule[]> => {
   const { replica, book } = fabric;
-  const keyOf = writableKeys(fabric, 'makes rules');
+  const keyOf = writableKeys(fabric);
   const resolved = resolveAll(fabric, readRules(yaml), keyOf);
   let applied: AppliedRule[] = [];
   await replica.write((): Draft[] => {
@@ -143,7 +143,7 @@ export const applyRules = async (fabric: RuledFabric, yaml: string): Promise<App
 };
 
 /** The key under which this peer writes a rule of this slug. Throws `not-admin` where it may write none. */
-const writableKeys = ({ replica }: RuledFabric, what: string): ((slug: string) => string) => {
+const writableKeys = ({ replica }: RuledFabric): ((slug: string) => string) => {
   const { authority, self } = replica;
   const role = authority.members.get(self)?.role;
   if (role === 'admin') return (slug) => slug;
@@ -151,7 +151,7 @@ const writableKeys = ({ replica }: RuledFabric, what: string): ((slug: string) =
     return (slug) => memberRuleKey(slug, publicKeyOf(self));
   throw new AlthingError(
     'not-admin',
-    `Only an admin ${what}, or a member whom a grant lets. There: althing grant ${self} --all --ops rule`,
+    `Only an admin makes rules, or a member whom a grant lets. An admin can: althing grant ${self} --all --ops rule`,
   );
 };
 

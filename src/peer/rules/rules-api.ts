@@ -22,16 +22,19 @@ export interface SceneRequest {
   readonly things?: readonly string[];
 }
 
-/** All that changes something throws `not-admin` where this peer is none, and the store's codes. */
+/**
+ * All that changes something throws `not-admin` where this peer is none, and the store's codes; rules may also be made,
+ * removed and switched by a member whom a grant lets, its own.
+ */
 export interface RulesApi {
   list(): Promise<RuleInfo[]>;
   /** Throws `rule-unknown`. */
   show(rule: string): Promise<RuleDocument>;
-  /** Every rule of a YAML text, all or none. Throws `rule-invalid` with `details.problems`. */
+  /** Every rule of a YAML text, all or none. Throws `rule-invalid` with `details.problems`; for a member `too-many`, `value-too-large`. */
   apply(yaml: string): Promise<AppliedRule[]>;
   /** Throws `rule-unknown`. */
   remove(rule: string): Promise<void>;
-  /** Throws `rule-unknown`. */
+  /** Throws `rule-unknown`, and `forbidden` for a member's rule at an admin, who can only remove it. */
   setEnabled(rule: string, enabled: boolean): Promise<RuleInfo>;
   /** Fires a rule by hand at this peer; `input` is its `trigger.event`. Any member may. Throws `rule-unknown`, `rule-failed`. */
   fire(rule: string, input?: unknown): Promise<{ firing: string }>;
