@@ -48,6 +48,22 @@ test('pages lead through all Things, each once', async (t) => {
   assert.deepEqual(seen, ['Lamp 0', 'Lamp 1', 'Lamp 2', 'Lamp 3', 'Lamp 4']);
 });
 
+test('all Things in one answer are one JSON array, however many pieces it is written in', async (t) => {
+  const { send, peer } = await startGatewayLab(t);
+  for (const count of [0, 16, 17, 50]) {
+    peer.descriptions = Array.from({ length: count }, (_, i) => ({
+      ...lampTd,
+      id: `urn:althing:${fakePeerId}:lamp-${100 + i}`,
+    }));
+    const answer = await send({ path: '/things' });
+    assert.equal(answer.header('content-type'), 'application/ld+json');
+    assert.deepEqual(
+      (answer.json as Td[]).map(({ id }) => id),
+      peer.descriptions.map(({ id }) => id),
+    );
+  }
+});
+
 test('the collection format tells total and next', async (t) => {
   const { send, peer } = await startGatewayLab(t);
   peer.descriptions = manyThings;

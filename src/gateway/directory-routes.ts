@@ -7,7 +7,7 @@ import type { DirectoryChange } from '../peer/peer-api.ts';
 import type { ThingFilter } from '../thing/scripting-api.ts';
 import type { ThingDescription } from '../thing/thing-description.ts';
 import { type HttpAccess, withHttpForms } from './http-forms.ts';
-import { json } from './json-answer.ts';
+import { json, jsonArray } from './json-answer.ts';
 import { problemOf } from './problem.ts';
 import { authorizationOf, type Gateway, type GatewayContext, type Route } from './routes.ts';
 import { problemEvent } from './sse.ts';
@@ -29,11 +29,12 @@ export const directoryRoutes = (gateway: Gateway): Route[] => {
     if (c.req.query('view') === 'summary') return json(peer.things(filter).sort(byId));
     const { items, page, headers } = paginate(c, peer.thingDescriptions(filter).sort(byId));
     const access = httpAccess(c, gateway);
-    const members = items.map((item) => withHttpForms(item, access));
-    const body = page
-      ? { '@context': 'https://www.w3.org/2022/wot/discovery', '@type': 'ThingCollection', ...page, members }
-      : members;
-    return json(body, 200, { 'content-type': 'application/ld+json', ...headers });
+    const how = { 'content-type': 'application/ld+json', ...headers };
+    const shown = (item: ThingDescription): ThingDescription => withHttpForms(item, access);
+    if (!page) return jsonArray(items, shown, how);
+    const members = items.map(shown);
+    const collection = { '@context': 'https://www.w3.org/2022/wot/discovery', '@type': 'ThingCollection' };
+    return json({ ...collection, ...page, members }, 200, how);
   };
 
   const one = (c: GatewayContext): Response =>
