@@ -50,10 +50,10 @@ export class BenchProcess {
   }
 
   /** Ends it, and resolves when it is gone. */
-  async stop(): Promise<void> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = once(this.#child, 'exit');
-    this.#child.kill();
+    this.#child.kill(signal);
     await gone;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- command growth footprint state --json]`: measures what Althing promises about speed and size, as tables.
+ * `npm run bench [-- command growth footprint state rules --json]`: measures what Althing promises about speed and size, as tables.
  * Relies on an idle machine for numbers that mean something; ratios inside one run hold better than the times.
  */
 import { parseArgs } from 'node:util';
@@ -8,6 +8,8 @@ import { benchFootprint, canMeasureFootprint, type FootprintFigures } from './fo
 import { benchGrowth } from './growth.ts';
 import { growthPage, growthRow, growthTitle } from './growth-page.ts';
 import { machine, writeSection } from './performance-page.ts';
+import { benchRules } from './rules.ts';
+import { rulesPage } from './rules-page.ts';
 import { benchState, type StateFigures } from './state.ts';
 import { showSpread } from './statistics.ts';
 
@@ -102,6 +104,13 @@ const benches = {
     }
     const figures = await benchFootprint();
     tellFootprint(figures);
+    return figures;
+  },
+  rules: async () => {
+    const figures = await benchRules();
+    const text = rulesPage(figures, machine());
+    say(`\n${text}`);
+    writeSection('rules', text);
     return figures;
   },
   state: async () => {

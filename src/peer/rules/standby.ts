@@ -14,8 +14,8 @@ import { nextInLine, placementKey } from './targets.ts';
 /** The first command waits this long for the other peer at most. */
 const firstCopyMs = 300;
 const copyTimeoutMs = 5000;
-/** A session that comes back within this time was not lost. */
-const takeOverAfterMs = 2000;
+/** A session that comes back within this time was not lost: one whose peer and network are there is back sooner. */
+const takeOverAfterMs = 1000;
 /** After a restart a run that has somebody standing by waits this long for that one to say what it did. */
 const holdMs = 5000;
 const maxCopies = 256;
