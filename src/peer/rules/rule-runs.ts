@@ -142,7 +142,7 @@ export class RuleRuns {
   /** Stops everything without ending it. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const driver of this.#drivers.values()) driver.close();
+    await Promise.all([...this.#drivers.values()].map((driver) => driver.close()));
     await this.#executions.flush();
   }
 

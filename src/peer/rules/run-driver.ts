@@ -25,6 +25,9 @@ export interface DriverOwner {
   ended(run: KeptRun, end: RunEnd): void;
 }
 
+/** The first commands of a run have so long for their answers before it is kept without them. */
+const keepAfterMs = 5;
+
 /** One run on its way. */
 export class RunDriver {
   readonly #world: RuleWorld;
@@ -39,6 +42,10 @@ export class RunDriver {
   /** Called when it is kept for the first time, or over. */
   #begun: (() => void) | undefined;
   #isOver = false;
+  /** Whether it has commanded something and is not being kept yet. */
+  #isUnkept = false;
+  /** Called when something has come for it, while its first keeping waits. */
+  #answered: (() => void) | undefined;
 
   constructor(world: RuleWorld, owner: DriverOwner, run: KeptRun) {
     this.#world = world;
@@ -85,16 +92,19 @@ export class RunDriver {
     this.#run = peer === undefined ? run : { ...run, standby: peer };
   }
 
-  /** Stops without an end: what is kept goes on after the next start. */
-  close(): void {
+  /** Stops without an end: it goes on after the next start. */
+  async close(): Promise<void> {
+    const isUnkept = this.#isUnkept && !this.#isOver;
     this.#isOver = true;
     this.#release();
+    if (isUnkept) await this.#save();
     this.#begun?.();
   }
 
   #send(event: RunAnswer): void {
     if (this.#isOver) return;
     this.#events.push(event);
+    this.#answered?.();
     void this.#work();
   }
 
@@ -127,7 +137,6 @@ export class RunDriver {
     } else if (effects.some(({ type }) => type !== 'evaluate' && type !== 'select')) {
       this.#isKept = true;
       await this.#beginKept(effects);
-      this.#begun?.();
       return;
     }
     this.#perform(effects);
@@ -144,9 +153,18 @@ export class RunDriver {
       return;
     }
     this.#perform(effects);
-    // Commands go out at the end of this turn: all the work of keeping comes after it.
-    await new Promise<void>((resolve) => this.#world.schedule(0, resolve));
-    await this.#save();
+    this.#isUnkept = true;
+    // Keeping is work for this device and its disk, and the other one is to have the processor first where they share it.
+    await new Promise<void>((resolve) => {
+      const cancel = this.#world.schedule(keepAfterMs, resolve);
+      this.#answered = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#answered = undefined;
+    // What an answer brings is kept with the rest; most runs are over then.
+    if (this.#events.length === 0) await this.#save();
   }
 
   /** Takes a state over. The timer is that of the last state, whatever earlier ones waited for. */
@@ -168,6 +186,7 @@ export class RunDriver {
   }
 
   async #save(): Promise<void> {
+    this.#isUnkept = false;
     try {
       await this.#owner.save(this.#run);
     } catch (error) {
@@ -176,6 +195,7 @@ export class RunDriver {
       this.#world.logger.warn({ code, firing: this.#run.start.firing }, 'A run could not be kept.');
     }
     this.#owner.changed(this.#run);
+    this.#begun?.();
   }
 
   #perform(effects: readonly RunEffect[]): void {

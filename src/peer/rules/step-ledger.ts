@@ -59,6 +59,8 @@ export class StepLedger {
   readonly #prefix: string;
   readonly #startedMs: number;
   #once: OnceLedger | undefined;
+  /** What has changed since the last flush, in its order: a step that waits for no disk makes no notes either. */
+  #changes: LedgerChange[] = [];
   /** What the notes do not have yet: how each note is made, by what tells it from the others. */
   #pending = new Map<string, () => NoteChange>();
   #current: Promise<void> | undefined;
@@ -225,7 +227,12 @@ export class StepLedger {
     }
   }
 
-  #take({ put, drop, rules, dropRules }: LedgerChange): void {
+  #take(change: LedgerChange): void {
+    this.#changes.push(change);
+    this.#flushIn(flushAfterMs);
+  }
+
+  #noteAll({ put, drop, rules, dropRules }: LedgerChange): void {
     for (const entry of put) this.#note(nameOf(entry), () => [keyOf(entry), noteOf(entry)]);
     for (const entry of drop) this.#note(nameOf(entry), () => [keyOf(entry), null]);
     for (const rule of dropRules) this.#note(rule, () => [`once-rule/${rule}`, null]);
@@ -237,7 +244,6 @@ export class StepLedger {
       const [key, value] = note();
       return noteChange(this.#prefix + key, value);
     });
-    this.#flushIn(flushAfterMs);
   }
 
   #flushIn(delayMs: number): void {
@@ -263,6 +269,7 @@ export class StepLedger {
   }
 
   async #write(): Promise<void> {
+    for (const change of this.#changes.splice(0)) this.#noteAll(change);
     const batch = this.#pending;
     if (batch.size === 0) return;
     this.#pending = new Map();
@@ -272,7 +279,7 @@ export class StepLedger {
       this.#pending = new Map([...batch, ...this.#pending]);
       throw error;
     }
-    if (this.#pending.size > 0 || !this.#isQuick) return;
+    if (this.#changes.length > 0 || this.#pending.size > 0 || !this.#isQuick) return;
     try {
       this.#options.journal.clear();
     } catch (error) {
