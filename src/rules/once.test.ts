@@ -39,6 +39,27 @@ test('a step is done once, and its repetition is answered with what became of it
   assert.equal(act(ledger, request({ firing: 'manual/r/2' })), 'do');
 });
 
+test('a command that was done under one number of a try is done under the next no more, on neither side of a partition', () => {
+  const tried = (number: number): StepRequest => request({ step: `0/t${number}:urn:x:lamp/on` });
+  for (const [first, then] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    const ledger = new OnceLedger();
+    act(ledger, tried(first));
+    assert.equal(act(ledger, tried(then)), 'repeated');
+    const answer = ledger.answer(tried(then));
+    assert.equal(typeof answer === 'object' && answer.outcome, 'done');
+    assert.equal(act(ledger, request({ step: '0/t0:urn:x:fan/on' })), 'do', 'another Thing');
+  }
+  const ledger = new OnceLedger();
+  const decision = ledger.decide(tried(0));
+  assert.ok(decision.kind === 'do');
+  ledger.take(decision.entry);
+  ledger.settle(decision.entry, 'failed', 'handler-failed');
+  assert.equal(act(ledger, tried(1)), 'do', 'what failed may be tried again');
+});
+
 test('in mode restart a step of an older run is refused, also one that was never seen', () => {
   const ledger = new OnceLedger();
   act(ledger, request({ mode: 'restart', firing: 'b', clock: 20 }));

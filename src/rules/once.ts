@@ -8,7 +8,7 @@
  */
 
 import type { FiringId } from './placement.ts';
-import type { RuleMode } from './rule.ts';
+import { type RuleMode, ruleLimits } from './rule.ts';
 
 /** A step as a device is asked for it. `clock`: the hybrid clock of the firing, the same for all its steps. */
 export interface StepRequest {
@@ -108,12 +108,19 @@ export class OnceLedger {
     const memory = this.#rules.get(request.rule);
     const known = memory?.entries.get(keyOf(request));
     if (known) return { kind: 'repeated', entry: known };
+    const other = memory && otherTry(memory, request);
+    if (other) return { kind: 'repeated', entry: other };
     const newest = memory?.newest ?? -1;
     if (request.mode === 'restart' && request.clock < newest) return { kind: 'older-run', newest };
     const horizon = memory?.horizon ?? this.#horizon;
     if (request.clock <= horizon) return { kind: 'forgotten', horizon };
     const { rule, firing, step, clock } = request;
     return { kind: 'do', entry: { rule, firing, step, clock, outcome: 'begun' } };
+  }
+
+  /** Whether a newer run of the entry's rule has been seen: what waited for the disk may have been overtaken. */
+  isOvertaken({ rule, clock }: LedgerEntry): boolean {
+    return clock < (this.#rules.get(rule)?.newest ?? -1);
   }
 
   /** Takes an entry in; make the change durable before the device acts. */
@@ -227,6 +234,25 @@ const nothing: LedgerChange = { put: [], drop: [], rules: [], dropRules: [] };
 
 /** The row that holds the horizon of rules that were dropped whole; no rule has an empty slug. */
 const forgottenRules = '';
+
+/**
+ * Another try of the same command that was done, or may have been: on both sides of a partition one firing may run, and
+ * what one side could not reach and tries again the other has done under another number.
+ */
+const otherTry = ({ entries }: RuleMemory, { firing, step }: StepRequest): LedgerEntry | undefined => {
+  const tried = tryPattern.exec(step);
+  if (!tried) return undefined;
+  const [, path, own, command] = tried;
+  for (let number = 0; number <= ruleLimits.retries; number++) {
+    if (number === Number(own)) continue;
+    const entry = entries.get(keyOf({ firing, step: `${path}/t${number}:${command}` }));
+    if (entry && entry.outcome !== 'failed') return entry;
+  }
+  return undefined;
+};
+
+/** A path of a command, as `run.ts` makes it. */
+const tryPattern = /^([^:]*)\/t(\d+):(.*)$/s;
 
 /** Names an entry; `firing` cannot contain the separator. */
 const keyOf = ({ firing, step }: { readonly firing: string; readonly step: string }): string =>

@@ -75,3 +75,25 @@ export const commandsEnd = (commands: readonly CommandState[], path: string): Pr
   const bad = commands.find(({ phase }) => phase !== 'done');
   return bad ? failed(path, bad.code ?? 'outcome-unknown', `${bad.command.thing} did not do it.`) : 'done';
 };
+
+/** When a step that has begun was due to go on; undefined where steps inside it say so. Looks come at once. */
+export const dueOf = (state: StepState, movedMs: number | undefined): number | undefined => {
+  switch (state.kind) {
+    case 'delay':
+    case 'wait':
+    case 'set':
+      return state.untilMs;
+    case 'commands': {
+      const due = state.commands.filter(isPending).map(({ untilMs = Number.POSITIVE_INFINITY }) => untilMs);
+      return due.length > 0 ? Math.min(...due) : undefined;
+    }
+    case 'value':
+    case 'select':
+      return movedMs;
+    case 'choose':
+    case 'repeat':
+      return state.list ? undefined : movedMs;
+    default:
+      return undefined;
+  }
+};

@@ -89,6 +89,8 @@ export interface RunState {
   readonly version: 1;
   readonly start: RunStart;
   readonly startedMs: number;
+  /** When it was moved last; absent in what older versions kept. */
+  movedMs?: number;
   list: ListState;
   /** Steps begun and commands given so far; both are bounded. */
   begun: number;

@@ -72,6 +72,20 @@ test('a run whose peer comes back too late says that it was lost', () => {
   assert.deepEqual(run.state.end, { outcome: 'lost', path: '0', dueMs: 1000 });
 });
 
+test('what was commanded or looked at before a long absence is not gone on with, but lost', () => {
+  const look: Step = { write: { thing: lamp, property: 'on', value: { cel: 'true' } } };
+  for (const [steps, dueMs] of [
+    [[on, off], 10_000],
+    [[look, off], 0],
+    [[{ choose: [{ if: 'true', steps: [on] }] }], 0],
+    [[{ parallel: [[{ delay: 900_000 }], [on]] }], 10_000],
+  ] as [Step[], number][]) {
+    const run = new Driven(steps).send({ type: 'resume', graceMs: 60_000 }, 80_000);
+    const { outcome, dueMs: said } = run.state.end as { outcome: string; dueMs?: number };
+    assert.deepEqual([outcome, said], ['lost', dueMs]);
+  }
+});
+
 test('a command in flight at a power cut is asked about, and given again only where it was not seen', () => {
   const run = new Driven([on, off]);
   assert.deepEqual(run.send({ type: 'resume', graceMs: 0 }).short, ['ask 0/t0:urn:x:lamp/on', 'timer 10001']);

@@ -13,6 +13,7 @@ import {
   commandsEnd,
   copyOf,
   deadlineOf,
+  dueOf,
   type EvaluationResult,
   failed,
   isPending,
@@ -73,6 +74,7 @@ class Machine {
 
   run(): RunStep {
     const end = this.#end();
+    this.#state.movedMs = this.#nowMs;
     if (end) {
       this.#state.end = end;
       return { state: this.#state, effects: [{ type: 'finished', end }] };
@@ -199,6 +201,11 @@ class Machine {
   }
 
   #visit(state: StepState, step: Step, path: string, fresh: boolean, holder: ListState): Progress {
+    const event = this.#event;
+    const dueMs = event.type === 'resume' && !fresh ? dueOf(state, this.#state.movedMs) : undefined;
+    // A command of yesterday is not given today.
+    if (event.type === 'resume' && dueMs !== undefined && event.nowMs > dueMs + event.graceMs)
+      return { end: { outcome: 'lost', path, dueMs } };
     switch (state.kind) {
       case 'value': {
         const { cel } = operandOf(step) as { cel: string };
@@ -215,7 +222,7 @@ class Machine {
       case 'set':
         return this.#visitSet(state, step, path);
       case 'delay':
-        return this.#due(state.untilMs, path);
+        return this.#due(state.untilMs);
       case 'wait':
         return this.#visitWait(state, step, path);
       case 'choose':
@@ -302,9 +309,9 @@ class Machine {
       if (event.type === 'occurred') return 'done';
       if (event.type === 'evaluated' && 'value' in event.result && event.result.value === true) return 'done';
     }
-    const due = this.#due(state.untilMs, path);
+    const due = this.#due(state.untilMs);
     if (due === 'going' && event.type === 'resume') this.#watch(step.wait, path, state.untilMs);
-    if (due !== 'done') return due;
+    if (due === 'going') return due;
     this.#log({ path, what: 'timeout' });
     if (step.wait.onTimeout === 'continue') return 'done';
     return { end: { outcome: 'stopped', reason: `waited too long at step ${path}` } };
@@ -401,10 +408,7 @@ class Machine {
     return state.failed ? { failure: state.failed } : 'done';
   }
 
-  #due(untilMs: number, path: string): Progress {
-    const event = this.#event;
-    if (event.type === 'resume' && event.nowMs > untilMs + event.graceMs)
-      return { end: { outcome: 'lost', path, dueMs: untilMs } };
+  #due(untilMs: number): 'going' | 'done' {
     if (this.#nowMs >= untilMs) return 'done';
     this.#waitFor(untilMs);
     return 'going';

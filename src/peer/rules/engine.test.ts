@@ -1,8 +1,10 @@
 /** The promise that rules do what they say on devices that come and go, and say what became of each firing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { encode } from '../../core/codec.ts';
 import type { Step, Trigger } from '../../rules/rule.ts';
-import { type LabPeer, RuleLab } from '../../testing/rule-lab.ts';
+import { RuleLab } from '../../testing/rule-lab.ts';
+import type { LabPeer } from '../../testing/rule-lab-peer.ts';
 
 const write = (thing: string, value: unknown, property = 'on'): Step => ({
   write: { thing, property, value: { literal: value } },
@@ -66,6 +68,24 @@ test('a runner that restarts during a delay goes on with it', async () => {
   await lab.close();
 });
 
+test('a run that chose before it waits is on disk while it waits', async () => {
+  const { lab, hall, sensor, lamp } = await home();
+  const steps: Step[] = [{ delay: minute }, write(lamp.id, false)];
+  lab.rule('light', {
+    triggers: [becomes(sensor.id, true)],
+    steps: [{ choose: [{ if: 'trigger.kind == "property"', steps }] }],
+  });
+  await lab.pass(1000);
+  hall.emit(sensor, 'motion', true);
+  await lab.pass(1000);
+  hall.crash();
+  hall.start();
+  await lab.pass(2 * minute);
+  assert.deepEqual(lab.done, ['lamp.on=false']);
+  assert.deepEqual(hall.outcomes('light'), ['done']);
+  await lab.close();
+});
+
 test('what was due too long before the runner came back is told as lost', async () => {
   const { lab, hall, sensor, lamp } = await home();
   lab.rule('light', {
@@ -82,6 +102,25 @@ test('what was due too long before the runner came back is told as lost', async 
   assert.deepEqual(lab.done, []);
   assert.deepEqual(hall.outcomes('light'), ['lost']);
   assert.match(hall.executions('light')[0]!.message!, /was due at/);
+  await lab.close();
+});
+
+test('a run of which what was kept cannot be read is told as lost', async () => {
+  const { lab, hall, sensor, lamp } = await home();
+  lab.rule('light', {
+    triggers: [becomes(sensor.id, true)],
+    steps: [{ delay: minute }, write(lamp.id, false)],
+  });
+  await lab.pass(1000);
+  hall.emit(sensor, 'motion', true);
+  await lab.pass(1000);
+  hall.crash();
+  const [key] = [...hall.disk.local.keys()].filter((one) => one.includes('/run/'));
+  hall.disk.local.set(key!, encode({ version: 7 }));
+  hall.start();
+  await lab.pass(2 * minute);
+  assert.deepEqual(hall.outcomes('light'), ['lost']);
+  assert.deepEqual(lab.done, []);
   await lab.close();
 });
 
@@ -315,6 +354,29 @@ test('a peer that stands by goes on in the middle of a delay, and the one that c
   assert.equal(lab.done.length, 5, 'nothing is done again');
   assert.deepEqual(runner!.outcomes('night'), ['cancelled']);
   assert.match(runner!.executions('night')[0]!.message!, /taken over by [abc]/);
+  await lab.close();
+});
+
+test('a copy of a run that ended when nobody could say so is let go when its peer is back', async () => {
+  const lab = new RuleLab();
+  const [a, b] = [await lab.start('a'), await lab.start('b')];
+  const lamps = [a, b].map((peer) => peer.expose('lamp', { on: 0 }).id);
+  lab.rule('night', {
+    triggers: [{ time: { at: '08:01' } }],
+    steps: [{ delay: 30_000 }, ...lamps.map((lamp): Step => ({ ...write(lamp, 1), onFailure: 'continue' }))],
+  });
+  await lab.pass(minute + 29_800);
+  const runner = [a, b].find(({ told }) => told.length > 0)!;
+  const other = runner === a ? b : a;
+  // What it does last it does alone, and the two meet again before the other takes it for lost.
+  lab.link(a, b, false);
+  await lab.pass(500);
+  assert.deepEqual(runner.outcomes('night'), ['done']);
+  lab.link(a, b, true);
+  await lab.pass(5 * minute);
+  runner.crash();
+  await lab.pass(minute);
+  assert.deepEqual(other.executions('night'), []);
   await lab.close();
 });
 

@@ -67,6 +67,7 @@ export class RuleBook {
   #sorted: readonly SignedRecord[] | undefined;
   readonly #rules = new WeakMap<SignedRecord, BookRule | null>();
   readonly #scenes = new WeakMap<SignedRecord, BookScene | null>();
+  readonly #places = new WeakMap<SignedRecord, Place>();
   readonly #values = new WeakMap<SignedRecord, { readonly value: unknown }>();
   readonly #listeners = new Set<(changes: ReadonlySet<BookChange>) => void>();
 
@@ -152,7 +153,13 @@ export class RuleBook {
   /** Where the fabric is; in this machine's zone where nobody has said. */
   place(): Place {
     const record = this.#records.get('setting', placeKey);
-    return (record && placeIn(recordValue(record))) ?? { zone: this.#ownZone };
+    if (!record) return { zone: this.#ownZone };
+    let known = this.#places.get(record);
+    if (!known) {
+      known = placeIn(recordValue(record)) ?? { zone: this.#ownZone };
+      this.#places.set(record, known);
+    }
+    return known;
   }
 
   /** Tells the listeners what a change of the replica means for them. */

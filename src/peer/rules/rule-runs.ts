@@ -82,7 +82,7 @@ export class RuleRuns {
     for (const [firing, value] of this.#world.store.runs()) {
       const run = parseKeptRun(value);
       if (run && run.start.firing === firing) kept.push(run);
-      else void this.#write({ runs: [[firing, null]] });
+      else this.#giveUp(firing);
     }
     kept.sort((a, b) => a.start.clock - b.start.clock);
     for (const run of kept) {
@@ -109,8 +109,13 @@ export class RuleRuns {
     const reason = this.#world.presence.isMember()
       ? this.#reasonToEnd(run.start.rule)
       : 'this peer belongs to the fabric no more';
-    if (reason !== undefined) this.yieldTo(run, reason);
-    else this.#take(run).resume(graceMs);
+    if (reason === undefined) {
+      this.#take(run).resume(graceMs);
+      return;
+    }
+    this.yieldTo(run, reason);
+    // Whoever stands by for it still need not.
+    if (run.isPlaced) this.#placed.ended(run);
   }
 
   /** A run that was kept is another peer's now. */
@@ -189,9 +194,10 @@ export class RuleRuns {
     for (const action of actions) {
       if (action.type === 'cancel') this.#drivers.get(action.firing)?.cancel('a newer firing of the rule');
       else if (action.type === 'start') {
-        const run = fresh?.start.firing === action.firing ? fresh : this.#waiting.get(action.firing);
+        const waited = this.#waiting.get(action.firing);
         this.#waiting.delete(action.firing);
-        if (run) await this.#start(run);
+        if (waited) await this.#start(waited, true);
+        else if (fresh?.start.firing === action.firing) await this.#start(fresh, false);
       } else if (action.type === 'wait' && fresh) {
         this.#waiting.set(action.firing, fresh);
         await this.#write({ runs: [[action.firing, fresh]] });
@@ -199,11 +205,11 @@ export class RuleRuns {
     }
   }
 
-  async #start(run: KeptRun): Promise<void> {
+  async #start(run: KeptRun, hasWaited: boolean): Promise<void> {
     const { rule, firing } = run.start;
     this.#world.tell({ kind: 'rule-fired', rule, firing });
     const driver = this.#drive(run);
-    await driver.begin();
+    await driver.begin(hasWaited);
   }
 
   #drive(run: KeptRun): RunDriver {
@@ -249,6 +255,15 @@ export class RuleRuns {
       ...{ kind: 'rule-ended', rule, firing, outcome },
       ...(message !== null && { message }),
     });
+  }
+
+  /** What was kept of a run is none that this version can go on with: it is not told as running for ever. */
+  #giveUp(firing: FiringId): void {
+    const [known] = this.#executions.list({ firing, limit: 1 });
+    const ended = new Date(this.#world.now()).toISOString();
+    const message = 'What was kept of this run cannot be read.';
+    const lost = known?.ended === null ? [{ ...known, ended, outcome: 'lost' as const, message }] : [];
+    void this.#write({ runs: [[firing, null]], executions: lost });
   }
 
   #reasonToEnd(rule: string): string | undefined {

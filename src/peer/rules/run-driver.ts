@@ -41,6 +41,7 @@ export class RunDriver {
   #isKept = false;
   /** Called when it is kept for the first time, or over. */
   #begun: (() => void) | undefined;
+  #hasWaited = false;
   #isOver = false;
   /** Whether it has commanded something and is not being kept yet. */
   #isUnkept = false;
@@ -61,9 +62,11 @@ export class RunDriver {
   /**
    * Begins a run that has not begun; resolves when it is kept, or over. What it looks at and its first commands do not
    * wait for the disk: a run of which nothing was durable when the power went is gone, as if the trigger had come a
-   * moment later, and devices do each step once anyway.
+   * moment later, and devices do each step once anyway. One that `hasWaited` for its turn is on disk as not begun: what
+   * it commands waits, or after a restart it would begin anew and not know what it has commanded.
    */
-  async begin(): Promise<void> {
+  async begin(hasWaited = false): Promise<void> {
+    this.#hasWaited = hasWaited;
     const kept = new Promise<void>((resolve) => {
       this.#begun = resolve;
     });
@@ -120,7 +123,7 @@ export class RunDriver {
       for (const event of events) {
         const step = advanceRun(this.#run.state!, { ...event, nowMs: this.#world.now() } as RunEvent);
         this.#take(step);
-        effects.push(...step.effects.filter(({ type }) => type !== 'timer'));
+        effects.push(...step.effects);
       }
       if (this.#run.state !== before) await this.#follow(effects, { isChoice });
     }
@@ -144,6 +147,12 @@ export class RunDriver {
 
   /** The first commands and the first keeping, which do not wait for each other. */
   async #beginKept(effects: readonly RunEffect[]): Promise<void> {
+    if (this.#hasWaited) {
+      await this.#save();
+      await this.#owner.prepared(this.#run);
+      this.#perform(effects);
+      return;
+    }
     const prepared = this.#owner.prepared(this.#run);
     if (prepared) {
       const saved = this.#save();

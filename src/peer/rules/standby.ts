@@ -114,6 +114,7 @@ export class Standby implements PlacedRuns {
     if (isOnline) {
       for (const { run } of this.#held.values()) if (run.standby === peer) void this.#offerHeld(run, peer);
       for (const [firing, from] of this.#taken) if (from === peer) void this.#tellTaken(firing, from);
+      void this.#lookAtCopies(peer);
       return;
     }
     if ([...this.#copies.values()].some(({ from }) => from === peer))
@@ -131,8 +132,14 @@ export class Standby implements PlacedRuns {
     }
   }
 
-  /** The desk's `standby`: keep this run for me. Answers `takenBy` where it goes on here. */
+  /**
+   * The desk's `standby`: keep this run for me. Answers `takenBy` where it goes on here. With `still` instead, firings
+   * whose runs of this peer the other stands by for: answers those for which it need not any more.
+   */
   standby(from: PeerId, input: unknown): unknown {
+    const still = (input as { still?: unknown } | null)?.still;
+    if (Array.isArray(still))
+      return { over: still.slice(0, maxCopies).filter((firing) => !this.#isStoodByFor(firing, from)) };
     const run = parseKeptRun((input as { run?: unknown } | null)?.run);
     const book = run && this.#world.book.rule(run.start.rule);
     if (!run || !book || !isOfRule(run, book.rule, (key) => this.#world.book.scene(key)?.scene))
@@ -207,6 +214,29 @@ export class Standby implements PlacedRuns {
     } catch (error) {
       // Where it is gone another one is appointed when its session ends.
       this.#world.logger.debug({ err: error, peer: to }, 'A run has nobody standing by at the moment.');
+    }
+  }
+
+  #isStoodByFor(firing: FiringId, by: PeerId): boolean {
+    return (this.#held.get(firing)?.run ?? this.#owner.driver(firing)?.run)?.standby === by;
+  }
+
+  /** A run may have ended, or got another peer standing by, when its peer could not say so. */
+  async #lookAtCopies(from: PeerId): Promise<void> {
+    const before = new Map([...this.#copies].filter(([, copy]) => copy.from === from));
+    if (before.size === 0) return;
+    try {
+      const { over } = (await this.#ask(from, 'standby', { still: [...before.keys()] })) as {
+        over?: unknown;
+      };
+      for (const firing of Array.isArray(over) ? over : []) {
+        // One that has come meanwhile is newer than the answer.
+        if (!before.has(firing) || this.#copies.get(firing) !== before.get(firing)) continue;
+        this.#copies.delete(firing);
+        this.#remember(firing);
+      }
+    } catch (error) {
+      this.#world.logger.debug({ err: error, peer: from }, 'A peer cannot be asked for what it still runs.');
     }
   }
 

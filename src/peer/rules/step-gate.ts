@@ -28,6 +28,8 @@ export interface StepGateOptions {
   /** Whether a peer is one that may come to run a rule; all are where it is not said. */
   readonly isRunner?: (rule: string, peer: PeerId) => boolean;
   readonly schedule: (delayMs: number, callback: () => void) => () => void;
+  /** The clock of deadlines, milliseconds since 1970; the machine's own where it is not said. */
+  readonly now?: () => number;
 }
 
 const commands: ReadonlySet<string> = new Set(['writeproperty', 'writemultipleproperties', 'invokeaction']);
@@ -123,7 +125,7 @@ export class StepGate {
     if (!entry) return null;
     if (this.#running.size >= maxRunning)
       throw new AlthingError('too-many', `This device does ${maxRunning} steps of rules already.`);
-    const doing = this.#within(context, (own) => this.#do(entry, thing, call, own));
+    const doing = this.#within(context, (own) => this.#do(entry, step.mode, thing, call, own));
     this.#running.set(key, doing);
     try {
       return await doing;
@@ -137,7 +139,7 @@ export class StepGate {
     work: (context: InteractionContext) => Promise<unknown>,
   ): Promise<unknown> {
     const late = new AbortController();
-    const leftMs = Math.max(0, Math.ceil(given.deadline - Date.now()));
+    const leftMs = Math.max(0, Math.ceil(given.deadline - (this.#options.now ?? Date.now)()));
     const cancel = this.#options.schedule(leftMs, () =>
       late.abort(new AlthingError('timeout', 'The step was not done in time.')),
     );
@@ -180,7 +182,7 @@ export class StepGate {
       case 'do':
         return decision.entry;
       case 'older-run':
-        throw new AlthingError('step-superseded', `A newer run of ${step.rule} has been at this device.`);
+        throw superseded(step.rule);
       case 'forgotten':
         throw new AlthingError(
           'step-forgotten',
@@ -206,6 +208,7 @@ export class StepGate {
 
   async #do(
     entry: LedgerEntry,
+    mode: RuleStep['mode'],
     thing: CheckingThing,
     call: ThingCall<RequestOperation>,
     context: InteractionContext,
@@ -213,6 +216,11 @@ export class StepGate {
     // What would be refused leaves no trace, and may be asked again when it no longer is.
     await thing.check(call, context);
     await this.#begin(entry);
+    // A step that waits for the disk may be overtaken by one that need not.
+    if (mode === 'restart' && this.#options.ledger.isOvertaken(entry)) {
+      this.#options.ledger.settle(entry, 'step-superseded');
+      throw superseded(entry.rule);
+    }
     // From here on the step is done, or it is known that it was not: nothing else is ever said of it.
     if (context.signal.aborted) {
       this.#options.ledger.settle(entry, 'timeout');
@@ -255,5 +263,8 @@ export class StepGate {
 
 /** The name of the memory of what a peer sends for rules that it does not run; no rule's key has a dot. */
 const strangerOf = (peer: PeerId): string => `peer.${peer}`;
+
+const superseded = (rule: string): AlthingError =>
+  new AlthingError('step-superseded', `A newer run of ${rule} has been at this device.`);
 
 const keyOf = ({ rule, firing, step }: AskedStep): string => `${rule}\0${firing}\0${step}`;

@@ -91,6 +91,11 @@ export class StepLedger {
     return this.#ledger.decide(step);
   }
 
+  /** Whether a newer run of the rule came while this step was being noted. */
+  isOvertaken(entry: LedgerEntry): boolean {
+    return this.#ledger.isOvertaken(entry);
+  }
+
   /**
    * Notes that a step is about to be done; it may be done once this resolves. Rejects with the store's codes, and then
    * it must not be done, and is as if it had not come.
