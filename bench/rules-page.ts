@@ -41,8 +41,11 @@ until the next host commands.
 
 | killed | middle | longest | times |
 | --- | --- | --- | --- |
-| in the middle of the firing | ${middleAndMost(failover.inTheMiddle)} |
+| in the middle of the firing, in a delay | ${middleAndMost(failover.inTheMiddle)} |
 | just before the planned time | ${middleAndMost(failover.atThePlannedTime)} |
+
+A runner that is killed while a device of its own is at a step leaves the outcome of that step unknown: the next host asks
+until the step's deadline (10 s unless the rule says), and only then goes on.
 
 A hundred rules and a hundred events a second on one peer, for ten seconds; the commands go to another device.
 
