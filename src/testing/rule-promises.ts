@@ -111,9 +111,11 @@ const doneDoesAll: Check = ({ chronicle }) => {
 };
 
 /** A device that was late, or that somebody who ran the firing was cut off from, or one of these that lost its power. */
-const unknownHasCause: Check = ({ chronicle }) => {
+const unknownHasCause: Check = ({ chronicle, kind }) => {
   const acts = actsBySteps(chronicle);
   const runners = Map.groupBy(chronicle.kept.values(), ({ firing }) => firing);
+  // All peers have started by then.
+  const startMs = chronicle.learnt[0]!.atMs;
   return executionsOf(chronicle).flatMap(({ info, firing, peer, firstMs, lastMs }) =>
     commandsOf(info)
       .filter(({ what }) => what === 'unknown')
@@ -122,7 +124,9 @@ const unknownHasCause: Check = ({ chronicle }) => {
         const act = acts.get(actKey(firing, path))?.[0];
         const isLate = act !== undefined && (act.endedMs === undefined || act.endedMs - act.beganMs > 1500);
         const involved = [device, ...runners.get(firing)!.map((one) => one.peer)];
-        return !isLate && !isTroubled(chronicle, involved, [firstMs - 20_000, lastMs]);
+        // By a clock that is wrong a step of now is one of before the last loss of power, which is not remembered.
+        const wasAway = kind === 'astray' && isTroubled(chronicle, [device], [startMs, lastMs]);
+        return !isLate && !wasAway && !isTroubled(chronicle, involved, [firstMs - 20_000, lastMs]);
       })
       .map(({ path }) => `${firing} at ${peer.slice(-4)} does not know of ${path}`),
   );
