@@ -57,3 +57,22 @@ test('a seed makes the same history every time', async (t) => {
   }
   assert.deepEqual(told[0], told[1]);
 });
+
+test('what breaks a promise is seen', async () => {
+  const history = new RuleHistory({ seed: 1, kind: 'quiet' });
+  await history.live();
+  const { kept } = history.chronicle;
+  const { acts } = history.lab;
+  const broken = (): string[] =>
+    Object.entries(promises).flatMap(([promise, check]) => (check(history).length > 0 ? [promise] : []));
+  assert.deepEqual(broken(), []);
+  const act = acts.find(({ step, outcome }) => step && outcome === 'done')!;
+  acts.push(act);
+  assert.deepEqual(broken(), ['no device does a step twice', 'what was done is not tried again']);
+  acts.pop();
+  act.outcome = 'failed';
+  assert.ok(broken().includes('what is told as done was done'));
+  act.outcome = 'done';
+  for (const [key, { firing }] of kept) if (firing.startsWith('stream/')) kept.delete(key);
+  assert.deepEqual(broken(), ['what a Thing says fires the rules of its peer']);
+});
