@@ -22,7 +22,7 @@ export default async (wot) => {
   thing.setPropertyReadHandler('lastPerson', () => lastPerson);
   thing.setActionHandler('pretend', async (input) => {
     lastPerson = await input.value();
-    // The camera need not know who listens: every subscriber gets this directly from here.
+    // The camera need not know who listens: what follows is said by rules, which run on its device.
     await thing.emitEvent('personSeen', lastPerson);
     await thing.emitPropertyChange('lastPerson');
   });

@@ -1,5 +1,6 @@
 /*
- * A room's temperature. The room is a simulated one: it gets cold when its window is open. Read your sensor in `measure`.
+ * A room's temperature, and whether its window is open. The room is a simulated one: it gets cold when its window is
+ * open. Read your sensors in `measure`.
  *
  *   althing up --name sensor --things sensor.js
  *   althing observe room-sensor temperature
@@ -18,12 +19,12 @@ export default async (wot) => {
     },
   });
 
-  let temperature = 21.5;
+  let temperature = 21.4;
   let window = 'closed';
 
-  /** A second of the room's life. */
-  const measure = () => {
-    const outside = window === 'open' ? 14 : 21.5;
+  /** A second of the room's life, which is never quite still. */
+  const measure = (second) => {
+    const outside = window === 'open' ? 14 : second % 20 < 10 ? 21.5 : 21.4;
     const step = Math.max(-0.5, Math.min(0.3, outside - temperature));
     temperature = Math.round((temperature + step) * 10) / 10;
   };
@@ -39,8 +40,7 @@ export default async (wot) => {
   let second = 0;
   setInterval(async () => {
     const before = temperature;
-    measure();
-    // Also said now and then while nothing changes, so that who follows it knows that it is alive.
-    if (temperature !== before || ++second % 10 === 0) await thing.emitPropertyChange('temperature');
+    measure(second++);
+    if (temperature !== before) await thing.emitPropertyChange('temperature');
   }, 1000);
 };

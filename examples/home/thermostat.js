@@ -1,5 +1,6 @@
 /*
- * A thermostat that follows a temperature sensor on another device, and heats where it is too cold.
+ * A thermostat that heats where it is too cold. It has no sensor: what it is to take for the room's temperature is written
+ * to `measured`, by a rule such as those of ../rules/thermostat-window.yaml.
  *
  *   althing up --name thermostat --things thermostat.js
  *   althing write thermostat target 19
@@ -11,10 +12,9 @@ export default async (wot) => {
     properties: {
       target: { type: 'number', unit: 'Cel', minimum: 5, maximum: 30, observable: true },
       measured: {
-        description: 'What the sensor says, null while there is none.',
+        description: 'How warm it is; null while nobody knows, and then nothing is heated.',
         oneOf: [{ type: 'number' }, { type: 'null' }],
         unit: 'Cel',
-        readOnly: true,
         observable: true,
       },
       heating: { type: 'boolean', readOnly: true, observable: true },
@@ -26,58 +26,21 @@ export default async (wot) => {
   let heating = false;
 
   /** Decides anew, half a degree apart so that it does not flutter, and tells what has changed. */
-  const regulate = async (temperature) => {
-    const before = { measured, heating };
-    measured = temperature;
-    // Without a measurement nothing may be heated.
+  const change = async (state) => {
+    const before = { target, measured, heating };
+    ({ target, measured } = { ...before, ...state });
     if (measured === null || measured >= target) heating = false;
     else if (measured < target - 0.5) heating = true; // Here your boiler or valve is switched.
+    if (target !== before.target) await thing.emitPropertyChange('target');
     if (measured !== before.measured) await thing.emitPropertyChange('measured');
     if (heating !== before.heating) await thing.emitPropertyChange('heating');
   };
 
   thing.setPropertyReadHandler('target', () => target);
-  thing.setPropertyWriteHandler('target', async (input) => {
-    target = await input.value();
-    await thing.emitPropertyChange('target');
-    await regulate(measured);
-  });
+  thing.setPropertyWriteHandler('target', async (input) => change({ target: await input.value() }));
   thing.setPropertyReadHandler('measured', () => measured);
+  thing.setPropertyWriteHandler('measured', async (input) => change({ measured: await input.value() }));
   thing.setPropertyReadHandler('heating', () => heating);
+
   await thing.expose();
-
-  /** The sensor that is followed, and when it was heard last. */
-  let followed;
-  let heardAt = 0;
-
-  const hear = async (data) => {
-    heardAt = Date.now();
-    await regulate(await data.value());
-  };
-
-  const follow = async (td) => {
-    followed = td;
-    const giveUp = (error) => {
-      if (error.code === 'values-missed') return;
-      followed = undefined;
-      console.warn(`${td.title}: ${error.code}: ${error.message}`);
-    };
-    try {
-      const sensor = await wot.consume(td);
-      await sensor.observeProperty('temperature', hear, giveUp);
-      await hear(await sensor.readProperty('temperature')); // Observing tells of changes only.
-    } catch (error) {
-      giveUp(error);
-    }
-  };
-
-  /** Looks for a sensor while there is none, and stops heating where the one that there was has fallen silent. */
-  const look = async () => {
-    if (followed && Date.now() - heardAt > 30_000) await regulate(null);
-    if (followed) return;
-    const [sensor] = await wot.discover({ fragment: { '@type': 'TemperatureSensor' } });
-    if (sensor) await follow(sensor);
-  };
-  setInterval(look, 1000);
-  await look();
 };

@@ -1,6 +1,5 @@
 /** The promise that rules in YAML read as people mean them, say where they do not, and read back as they were written. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
@@ -12,7 +11,6 @@ import { parseRule, parseScene, ruleProblem } from './rule.ts';
 import { ruleJsonSchema } from './rule-json-schema.ts';
 import { type RuleProblem, readRules, writeRule } from './rule-yaml.ts';
 
-const examples = new URL('../../examples/rules/', import.meta.url);
 const schema = new Ajv2020({ strict: false }).compile(ruleJsonSchema());
 
 /** A lookup that knows ids only, and so leaves names unresolved. */
@@ -32,29 +30,6 @@ const problemsOf = (text: string): readonly RuleProblem[] => {
   }
   return [];
 };
-
-test('the example homes read, fit the schema for editors, and can be records', () => {
-  const homes = readdirSync(examples).sort();
-  assert.deepEqual(homes, [
-    'camera-door.yaml',
-    'goodnight.yaml',
-    'motion-light.yaml',
-    'presence.yaml',
-    'thermostat-window.yaml',
-  ]);
-  for (const home of homes) {
-    const text = readFileSync(new URL(home, examples), 'utf8');
-    for (const document of parseAllDocuments(text)) {
-      const plain = (document as { toJS(): unknown }).toJS();
-      assert.ok(schema(plain), `${home}: ${JSON.stringify(schema.errors)}`);
-    }
-    for (const draft of readRules(text)) {
-      const { rule, warnings } = resolveRule(draft, nothing);
-      assert.equal(ruleProblem(rule), undefined, home);
-      assert.ok(warnings.length > 0 || home === 'presence.yaml', home);
-    }
-  }
-});
 
 test('the rule of the design page reads as it should', () => {
   const [draft] = readRules(`
