@@ -35,12 +35,18 @@ const follow = async (client: ReturnType<typeof clientOf>, nameOf: NameOf, out: 
   await aborted(stop);
 };
 
+const verbs: Readonly<Record<string, string>> = {
+  readproperty: 'read',
+  writeproperty: 'write',
+  invokeaction: 'invoke',
+};
+
 const activityLine = (activity: Activity, nameOf: NameOf): string => {
   const { time, kind, rule, peer, thing, op, name, outcome, rttMs, message } = activity;
   const what = [
     ...(rule === undefined ? [] : [`rule ${rule}`]),
     ...(thing === undefined ? [] : [nameOf(thing)]),
-    ...(op === undefined ? [] : [`${op}${name === undefined ? '' : ` ${name}`}`]),
+    ...(op === undefined ? [] : [`${verbs[op] ?? op} ${name ?? ''}`.trimEnd()]),
     ...(peer === undefined ? [] : [`${kind === 'obeyed' ? 'for' : 'at'} ${nameOf(peer)}`]),
     ...(outcome === undefined ? [] : [outcome]),
     ...(rttMs === undefined ? [] : [`${rttMs.toFixed(1)} ms`]),

@@ -52,8 +52,20 @@ export const conditionText = (condition: ConditionInfo, nameOf: NameOf): string 
   return withNames(`${text}  is ${result}${why === '' ? '' : `: ${why}`}`, nameOf);
 };
 
-/** The step that a command belongs to: the rest of its path names the Thing again. */
-export const stepOf = (path: string): string => path.replace(/\/t\d+[:~].*$/, '');
+/** What stands in a path for which list of steps it leads into. */
+const listWords: Readonly<Record<string, string>> = {
+  c: 'choice ',
+  e: 'else',
+  p: 'list ',
+  r: 'round ',
+  f: 'failure',
+};
+
+/** The step that a command belongs to: `0/choice 1/2`. The rest of its path names the Thing again. */
+export const stepOf = (path: string): string =>
+  path
+    .replace(/\/t\d+[:~].*$/, '')
+    .replace(/\/c?([a-z])(\d*)/g, (_, list: string, number: string) => `/${listWords[list]}${number}`);
 
 /** A step: one line. */
 export const stepText = (
@@ -71,14 +83,13 @@ export const chainText = (chain: readonly LinkInfo[]): string => chain.map(({ ru
 
 /** One execution as lines. */
 export const executionLines = (execution: ExecutionInfo, nameOf: NameOf): string[] => {
-  const { started, peer, trigger, chain, conditions, steps, outcome, message, firing } = execution;
+  const { started, peer, trigger, chain, conditions, steps, outcome, message } = execution;
   return [
     `${started}  ${outcome}${message === null ? '' : `: ${message}`}`,
     `  fired at ${nameOf(peer)}: ${triggerText(trigger, nameOf)}`,
     ...(chain.length === 0 ? [] : [`  because of ${chainText(chain)}`]),
     ...conditions.map((condition) => `  if ${conditionText(condition, nameOf)}`),
     ...steps.map((step) => `  ${step.time.slice(11, 23)}  ${stepText(step, nameOf)}`),
-    `  ${firing}`,
   ];
 };
 

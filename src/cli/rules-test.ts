@@ -16,12 +16,13 @@ export const run: RunCommand = async ({ args: [rule = ''], home, options, out })
   });
   const nameOf = await namesOf(client);
   const { trigger, conditions, runs, steps, outcome, message } = dry;
+  const width = Math.max(0, ...steps.map(({ path }) => stepOf(path).length));
   out.answer(dry, () =>
     [
       `If it fired now: ${triggerText(trigger, nameOf)}`,
       ...conditions.map((condition) => `  if ${conditionText(condition, nameOf)}`),
       ...(runs ? [] : ['It would not run.']),
-      ...steps.map(({ path, text }) => `  ${stepOf(path).padEnd(3)}  ${text}`),
+      ...steps.map(({ path, text }) => `  ${stepOf(path).padEnd(width)}  ${text}`),
       ...(runs ? [`It would end: ${outcome}${message === null ? '' : `, ${message}`}`] : []),
       'Nothing was commanded.',
     ].join('\n'),

@@ -90,6 +90,7 @@ export class Routing implements ThingConnector {
         peer: speaker,
         outcome,
         rttMs: performance.now() - started,
+        ...(cause.step && { rule: cause.step.rule, firing: cause.step.firing }),
       });
     try {
       const result =

@@ -30,6 +30,8 @@ export class StepLab {
   readonly obeyed: ObeyedCommands;
   readonly steps: StepGate;
   readonly desk: RuleDesk;
+  /** How each command ended that was obeyed, as it was told. */
+  readonly ended: string[] = [];
   time = { ms: labStartMs, known: true };
   monotonicMs = 0;
   /** What the clock was asked to call, by when; `advance` calls it. */
@@ -56,6 +58,7 @@ export class StepLab {
     this.obeyed = new ObeyedCommands({
       kept: () => this.store.obeyed(),
       keep: (obeyed) => this.store.write({ obeyed }),
+      ended: ({ outcome }) => this.ended.push(outcome),
       now: () => this.time.ms,
       monotonic: () => this.monotonicMs,
       schedule,

@@ -60,7 +60,7 @@ const file = async (name: string, text: string): Promise<string> => {
 test('the rules are a table, and one of them is YAML', async () => {
   assert.match(
     await shown('rules'),
-    /^RULE +NAME +STATE +MODE +RUNNING +LAST FIRED HERE +NOT KNOWN YET\nhall-light-on-motion +Hall light on motion +enabled +restart +1 +2025-01-01T18:02:11.000Z +stairs-motion$/,
+    /^RULE +NAME +STATE +MODE +WATCHED BY +RUNNING +LAST FIRED HERE +NOT KNOWN YET\nhall-light-on-motion +Hall light on motion +enabled +restart +attic +1 +2025-01-01T18:02:11.000Z +stairs-motion$/,
   );
   assert.equal(await shown('rules', 'show', 'hall-light-on-motion'), 'name: Hall light on motion');
   assert.equal((await said('rules', 'show', 'nothing')).error?.code, 'rule-unknown');

@@ -20,6 +20,7 @@ import type { Membership } from '../membership.ts';
 import type { AccessGate, Caller } from '../sharing/access-gate.ts';
 import { scopedThing } from './authors-connector.ts';
 import { withHidden } from './hidden-values.ts';
+import { obeyedActivity } from './kept-activity.ts';
 import { ObeyedCommands } from './obeyed.ts';
 import { RuleBook } from './rule-book.ts';
 import { askDesk, type DeskCalls, type DeskWay, RuleDesk } from './rule-desk.ts';
@@ -72,6 +73,7 @@ export class DeviceRules {
     this.#obeyed = new ObeyedCommands({
       kept: () => this.store.obeyed(),
       keep: async (obeyed) => this.#keep(this.store.write({ obeyed }), 'What Things obeyed is not kept.'),
+      ended: (obeyed) => options.activity(obeyedActivity(obeyed)),
       now: () => time().ms,
       monotonic: () => performance.now(),
       schedule,

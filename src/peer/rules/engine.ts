@@ -73,6 +73,14 @@ export class RuleEngine {
     });
   }
 
+  /** What has changed is looked at now: from then on all triggers are watched for. */
+  settle(): void {
+    if (!this.#cancelSync) return;
+    this.#cancelSync();
+    this.#cancelSync = undefined;
+    this.#sync();
+  }
+
   /** A session with a member has begun or ended. */
   presenceChanged(peer: PeerId, isOnline: boolean): void {
     this.#standby.presenceChanged(peer, isOnline);
@@ -130,6 +138,7 @@ export class RuleEngine {
   /** Stops everything; what runs goes on after the next start. */
   async close(): Promise<void> {
     this.#cancelSync?.();
+    this.#cancelSync = undefined;
     this.#cancelResume?.();
     this.#stopListening?.();
     this.#triggers.close();

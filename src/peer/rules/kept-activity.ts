@@ -12,7 +12,7 @@ export const keptActivity = (
   limit: number,
 ): Activity[] =>
   // The sort keeps the order of lines of one millisecond.
-  [...executions.map(executionLine).reverse(), ...commands.map(commandLine).reverse()]
+  [...executions.map(executionLine).reverse(), ...commands.map(obeyedLine).reverse()]
     .sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
     .slice(-limit);
 
@@ -25,10 +25,13 @@ const executionLine = ({ started, ended, rule, firing, outcome, message }: Execu
   ...(message !== null && { message }),
 });
 
-const commandLine = ({ time, thing, op, name, peer, chain, outcome }: ObeyedInfo): Activity => {
+const obeyedLine = (obeyed: ObeyedInfo): Activity => ({ time: obeyed.time, ...obeyedActivity(obeyed) });
+
+/** A command that a Thing here obeyed. */
+export const obeyedActivity = (obeyed: ObeyedInfo): Omit<Activity, 'time'> => {
+  const { thing, op, name, peer, chain, outcome } = obeyed;
   const link = chain.at(-1);
   return {
-    time,
     kind: 'obeyed',
     ...(link && { rule: link.rule, firing: link.firing }),
     peer,

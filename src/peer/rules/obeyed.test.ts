@@ -39,7 +39,7 @@ test('what a Thing obeyed is told newest first, with who asked, why, and how it 
   ]);
 });
 
-test('what a Thing refused it did not obey, and a flood of that pushes nothing out', async () => {
+test('what a Thing refused it did not obey: nobody is told, and a flood of that pushes nothing out', async () => {
   const lab = new StepLab();
   const thing = new CountingThing();
   await lab.steps.request(thing, write('on'), by('hall'));
@@ -53,6 +53,7 @@ test('what a Thing refused it did not obey, and a flood of that pushes nothing o
     lab.obeyed.of(labWrite.thing).map(({ outcome }) => outcome),
     ['ok'],
   );
+  assert.deepEqual(lab.ended, ['ok']);
 });
 
 test('sixteen commands of a Thing are kept, and large inputs are cut', async () => {

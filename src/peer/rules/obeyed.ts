@@ -54,6 +54,8 @@ export interface ObeyedOptions {
   readonly kept: () => ReadonlyMap<string, readonly ObeyedInfo[]>;
   /** Keeps what Things obeyed, by Thing; null forgets one. Its failures are its own. */
   readonly keep: (changes: readonly (readonly [string, readonly ObeyedInfo[] | null])[]) => Promise<void>;
+  /** Told of each command that has ended and was not refused. */
+  readonly ended?: (obeyed: ObeyedInfo) => void;
   /** Milliseconds since 1970, and on a monotonic clock. */
   readonly now: () => number;
   readonly monotonic: () => number;
@@ -94,9 +96,11 @@ export class ObeyedCommands {
   end(obeyed: Obeyed, thrown?: unknown): void {
     obeyed.endedMs = this.#options.monotonic();
     obeyed.outcome = thrown === undefined ? 'ok' : toAlthingError(thrown, 'handler-failed').code;
+    const isRefused = isRefusal(obeyed.outcome);
+    if (!isRefused) this.#options.ended?.(infoOf(obeyed));
     const memory = this.#things?.get(obeyed.thing);
     if (!memory) return;
-    if (isRefusal(obeyed.outcome)) this.#drop(memory, memory.now.indexOf(obeyed));
+    if (isRefused) this.#drop(memory, memory.now.indexOf(obeyed));
     this.#trim(memory);
     this.#mark(obeyed.thing);
   }

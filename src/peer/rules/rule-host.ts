@@ -121,6 +121,12 @@ export class RuleHost implements StandbyHandlers {
     return this.#loading;
   }
 
+  /** Resolves when the rules that are known now are watched for; at once where they cannot be run, which was logged. */
+  async settled(): Promise<void> {
+    const engine = await this.#loading?.catch(() => undefined);
+    engine?.settle();
+  }
+
   /** Stops what runs; it goes on after the next start. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -49,6 +49,8 @@ export class Rules implements RulesApi {
   async list(): Promise<RuleInfo[]> {
     const { ruleInfo } = await import('./rule-editing.ts');
     const fabric = this.#fabric;
+    // Who sees a rule in the list may count on it.
+    await fabric.rules.host.settled();
     return fabric.book.listed().map((known) => ruleInfo(fabric, known, this.#surroundings));
   }
 
