@@ -1,9 +1,8 @@
 /**
- * Who plays in the demo: a device a line, the scripts it runs and what is worth seeing of it.
- * Relies on the scripts in `examples/home`, which the package carries too.
+ * Who plays in the demo: a device a line, the scripts it runs and what is worth seeing of it; and the rules of the play.
+ * Relies on the scripts and rules in `examples/home`, which the package carries too.
  */
 import { fileURLToPath } from 'node:url';
-import type { GrantOperation } from '../core/governance-shapes.ts';
 
 /** One device of the demo's home. */
 export interface Part {
@@ -75,10 +74,5 @@ export const cast: readonly Part[] = [
   ),
 ];
 
-/** What the founder grants: cameras are for admins and those with a grant only. */
-export const grants: readonly {
-  readonly to: string;
-  readonly of: string;
-  readonly thing: string;
-  readonly operations: GrantOperation[];
-}[] = [{ to: 'door', of: 'camera', thing: 'Camera', operations: ['read', 'subscribe'] }];
+/** What the devices do because of each other: the rules that the founder gives the home. */
+export const rulesFile = fileURLToPath(new URL('../../examples/home/rules.yaml', import.meta.url));

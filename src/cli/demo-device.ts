@@ -250,7 +250,8 @@ export class DemoDevice {
     read().catch(async (thrown: unknown) => {
       // The stream breaks before the process is known to have ended.
       if (!signal.aborted) await Promise.race([this.#exited, soon()]);
-      if (!signal.aborted)
+      // One that was asked to end may take its time.
+      if (!signal.aborted && this.#wanted)
         this.#host.tell({ event: 'failed', text: `${this.name}: ${toAlthingError(thrown).message}` });
     });
   }
@@ -268,7 +269,7 @@ export class DemoDevice {
       this.#host.tell({ event: 'script-failed', device: this.name, text: activity.message ?? '' });
   }
 
-  #commandFact({ peer = '', thing = '', op = '', name = '', outcome = '', rttMs = 0 }: Activity): Fact {
+  #commandFact({ peer = '', thing = '', op = '', name = '', outcome = '', rttMs = 0, rule }: Activity): Fact {
     return {
       event: 'command',
       device: this.name,
@@ -277,6 +278,7 @@ export class DemoDevice {
       op,
       name,
       outcome,
+      ...(rule !== undefined && { rule }),
       roundTripMs: rttMs,
     };
   }

@@ -13,10 +13,13 @@ export type Fact =
   | { event: 'connected'; devices: number; sessions: number; tookMs: number }
   /** The Things that a device knows of by itself. */
   | { event: 'knows'; device: string; things: string[] }
-  /** An admin's device lets another use a Thing that is restricted. */
-  | { event: 'granted'; device: string; to: string; thing: string; operations: string[] }
+  /** A rule of the home, and the devices that watch for its triggers; `all` where every device does. */
+  | { event: 'rule'; rule: string; name: string; watchedBy: string[] | 'all' }
   | { event: 'session-up' | 'session-down'; device: string; with: string }
-  /** A request that `device` made and how it ended: `ok` or an error's code. `to` is the device that was asked. */
+  /**
+   * A request that `device` made and how it ended: `ok` or an error's code. `to` is the device that was asked, `rule` the
+   * rule that made it.
+   */
   | {
       event: 'command';
       device: string;
@@ -25,12 +28,12 @@ export type Fact =
       op: string;
       name: string;
       outcome: string;
+      rule?: string;
       roundTripMs: number;
     }
   | { event: 'property'; device: string; thing: string; name: string; value: unknown }
   | { event: 'event'; device: string; thing: string; name: string; data: unknown }
   | { event: 'said'; to: string; text: string }
-  | { event: 'answered'; device: string; text: string }
   | { event: 'killed'; device: string; pid: number }
   /** All others that run have seen a device go or come; the time is from the kill, or from the start of the process. */
   | { event: 'missed' | 'back'; device: string; by: number; tookMs: number }
@@ -48,7 +51,7 @@ const verbs: Readonly<Record<string, string>> = {
   readallproperties: 'read',
 };
 /** Properties whose changes are news; the others are seen in the picture. */
-const toldProperties = new Set(['on', 'visitor', 'heating', 'locked', 'window']);
+const toldProperties = new Set(['on', 'visitor', 'heating', 'locked', 'window', 'answer']);
 /** Where round trips begin, so that they stand below each other. */
 const timeColumn = 50;
 
@@ -63,8 +66,8 @@ export const factText = (fact: Fact): string | undefined => {
       return `${fact.devices} devices, ${fact.sessions} direct connections, ${seconds(fact.tookMs)} after the start`;
     case 'knows':
       return `${fact.device} knows ${fact.things.length} Things by itself: ${fact.things.join(', ')}`;
-    case 'granted':
-      return `${fact.device} lets the ${fact.to} ${fact.operations.join(' and ')} the ${fact.thing}, which is restricted`;
+    case 'rule':
+      return `rule "${fact.name}": watched by ${fact.watchedBy === 'all' ? 'all' : fact.watchedBy.join(', ')}`;
     case 'command':
       return commandText(fact);
     case 'property':
@@ -75,8 +78,6 @@ export const factText = (fact: Fact): string | undefined => {
       return `${fact.thing}: ${fact.name} ${JSON.stringify(fact.data)}`;
     case 'said':
       return `you say to the ${fact.to}: "${fact.text}"`;
-    case 'answered':
-      return `${fact.device} answers: "${fact.text}"`;
     case 'killed':
       return `${fact.device} is switched off: kill -9 ${fact.pid}`;
     case 'missed':
@@ -103,9 +104,10 @@ const commandText = (fact: Extract<Fact, { event: 'command' }>): string | undefi
   const own = fact.device === fact.to;
   // What a device's own gateway reads of it is this program, looking.
   if (own && verb === 'read') return undefined;
-  const who = own ? 'you' : fact.device;
-  const outcome = fact.outcome === 'ok' ? '' : `  ${fact.outcome}`;
-  return inColumns(`${who} → ${fact.thing}: ${verb} ${fact.name}`.trimEnd(), fact.roundTripMs) + outcome;
+  const who = own && fact.rule === undefined ? 'you' : fact.device;
+  const notes = [fact.rule && `rule ${fact.rule}`, fact.outcome !== 'ok' && fact.outcome];
+  const line = inColumns(`${who} → ${fact.thing}: ${verb} ${fact.name}`.trimEnd(), fact.roundTripMs);
+  return [line, ...notes.filter(Boolean)].join('  ');
 };
 
 const inColumns = (text: string, tookMs: number): string =>

@@ -3,19 +3,20 @@
  * Relies on a temporary directory and on the devices' processes; both are gone when it is closed, however that comes.
  */
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AlthingError, toAlthingError } from '../core/errors.ts';
 import { parseThingId } from '../core/ids.ts';
 import { homePaths } from '../store/home.ts';
-import { cast, grants } from './demo-cast.ts';
+import { cast, rulesFile } from './demo-cast.ts';
 import { DemoDevice, type DeviceHost } from './demo-device.ts';
 import type { Fact } from './demo-facts.ts';
 
 const waitTimeoutMs = 60_000;
 const refreshMs = 1000;
+const pollMs = 50;
 /** By then the end of a process is known that broke a request. */
 const endNoticeMs = 500;
 const inviteMs = 60 * 60 * 1000;
@@ -56,7 +57,7 @@ export class DemoHome {
     const host: DeviceHost = {
       tell: (fact) => this.tell(fact),
       changed: () => this.#changed(),
-      nameOf: (peer) => this.devices.find((device) => device.peer === peer)?.name ?? peer,
+      nameOf: (peer) => this.#nameOf(peer),
       titleOf: (thing) =>
         this.devices.flatMap(({ things }) => things.get(thing) ?? [])[0] ??
         parseThingId(thing)?.name ??
@@ -82,6 +83,10 @@ export class DemoHome {
     return found;
   }
 
+  #nameOf(peer: string): string {
+    return this.devices.find((device) => device.peer === peer)?.name ?? peer;
+  }
+
   tell(fact: Fact): void {
     if (fact.event === 'started') this.#processes++;
     // Ctrl-C reaches the whole process group: the devices end with us then, not by themselves.
@@ -92,17 +97,7 @@ export class DemoHome {
     this.#changed();
   }
 
-  /** The founder lets a device use a restricted Thing of another. */
-  async #grant({ to, of, thing, operations }: (typeof grants)[number]): Promise<void> {
-    const [subject, owner] = [this.device(to), this.device(of)];
-    const things = [...owner.things].filter(([, title]) => title === thing).map(([id]) => id);
-    // One that exposes nothing is told of by whoever misses its Thing.
-    if (things.length === 0 || subject.peer === undefined) return;
-    await this.founder.client.governance.grant({ subject: subject.peer, things, operations });
-    this.tell({ event: 'granted', device: this.founder.name, to, thing, operations });
-  }
-
-  /** Starts everybody, lets the first one invite the others, and waits until all are connected to all. */
+  /** Starts everybody, lets the first one invite the others and give the rules; resolves when all are connected to all. */
   async open(): Promise<void> {
     const startedAt = performance.now();
     this.#refreshing = setInterval(() => {
@@ -126,7 +121,31 @@ export class DemoHome {
     const count = this.devices.length;
     const tookMs = performance.now() - startedAt;
     this.tell({ event: 'connected', devices: count, sessions: this.sessions, tookMs });
-    await this.#orGivenUp(Promise.all(grants.map((grant) => this.#grant(grant))));
+    await this.#orGivenUp(this.#giveRules());
+  }
+
+  /** The founder gives the home its rules, once it knows all that they name; every device then watches for its own. */
+  async #giveRules(): Promise<void> {
+    const { founder, devices } = this;
+    const all = devices.flatMap(({ things }) => [...things.keys()]);
+    await this.poll(
+      async () => {
+        const known = new Set((await founder.client.things()).map(({ id }) => id));
+        return all.every((id) => known.has(id));
+      },
+      () => `${founder.name} to know all Things`,
+    );
+    const applied = await founder.client.rules.apply(await readFile(rulesFile, 'utf8'));
+    for (const device of devices)
+      await this.poll(
+        async () => device.state !== 'on' || (await device.client.rules.list()).length === applied.length,
+        () => `${device.name} to know ${applied.length} rules`,
+      );
+    for (const { rule, name, watchedBy } of await founder.client.rules.list()) {
+      const isAll = watchedBy.length === devices.length;
+      const names = isAll ? 'all' : watchedBy.map((peer) => this.#nameOf(peer));
+      this.tell({ event: 'rule', rule, name, watchedBy: names });
+    }
   }
 
   /** Pairs of devices that both say that they are connected. */
@@ -181,6 +200,17 @@ export class DemoHome {
     } finally {
       clearTimeout(timer);
       if (waiting) this.#waiting.delete(waiting);
+    }
+  }
+
+  /** Asks again and again until the answer is yes. Throws what `until` throws, and what asking throws. */
+  async poll(ask: () => Promise<boolean>, what: () => string): Promise<void> {
+    const deadline = performance.now() + waitTimeoutMs;
+    while (!(await ask())) {
+      if (this.#givenUp) throw this.#givenUp;
+      if (performance.now() > deadline)
+        throw new AlthingError('timeout', `Waited ${waitTimeoutMs / 1000} s in vain for ${what()}.`);
+      await pause(pollMs);
     }
   }
 

@@ -126,7 +126,7 @@ const viewOf = (home: DemoHome, lines: View['lines']): View => {
     })),
     lines,
     commands: talkTo
-      ? ['things', 'write kitchen-lamp on true', 'observe door visitor'].map(
+      ? ['things', 'invoke speaker say "kitchen light on"', 'why kitchen-lamp'].map(
           (command) => `${program()} ${command} --home ${talkTo.home}`,
         )
       : [],

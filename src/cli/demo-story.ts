@@ -8,9 +8,6 @@ import type { Fact } from './demo-facts.ts';
 import type { DemoHome } from './demo-home.ts';
 import { comeBy, moveWindow, say } from './demo-scenes.ts';
 
-const pollMs = 50;
-const spreadTimeoutMs = 60_000;
-
 /**
  * Plays the story in a home that has nothing running yet. Throws at the first thing that does not come as promised.
  * @param told everything that was told so far; it grows while the story goes on
@@ -23,7 +20,6 @@ export const playStory = async (home: DemoHome, told: readonly Fact[]): Promise<
   scene(`${home.devices.length} devices, each a process with a key and a home directory of its own`);
   await home.open();
   await story.allKnowAll();
-  await story.allFollow();
 
   scene('The speaker switches the lamps itself');
   await story.lamps(true);
@@ -63,61 +59,56 @@ class Story {
     if (silent)
       throw new AlthingError('script-failed', `${silent.name} exposes nothing: ${silent.lastComplaint}`);
     for (const device of devices) {
-      const deadline = performance.now() + spreadTimeoutMs;
-      for (;;) {
-        const known = await device.client.things();
-        if (all.every((id) => known.some((thing) => thing.id === id && thing.online))) break;
-        if (performance.now() > deadline)
-          throw new AlthingError(
-            'timeout',
-            `${device.name} knows ${known.length} of ${all.length} Things only.`,
-          );
-        await new Promise((resolve) => setTimeout(resolve, pollMs));
-      }
+      let count = 0;
+      await this.#home.poll(
+        async () => {
+          const known = await device.client.things();
+          count = known.length;
+          return all.every((id) => known.some((thing) => thing.id === id && thing.online));
+        },
+        () => `${device.name} to know ${all.length} Things: it knows ${count}`,
+      );
     }
     const last = devices.at(-1)!;
     const things = (await last.client.things()).map(({ title }) => title);
     this.#home.tell({ event: 'knows', device: last.name, things });
   }
 
-  /** Who follows another device has found it by itself, and asked it how things are. */
-  async allFollow(): Promise<void> {
-    await this.#commanded(0, 'door', 'Camera');
-    await this.#commanded(0, 'thermostat', 'Room sensor');
-  }
-
-  /** Lamps obey the speaker, and it is the speaker who commands them. */
+  /** Lamps obey what is said to the speaker, it is the speaker's device that commands them, and it says so. */
   async lamps(on: boolean): Promise<void> {
     const from = this.#told.length;
     const [kitchen, reading] = [this.#home.device('kitchen-lamp'), this.#home.device('reading-lamp')];
-    await say(this.#home, on ? 'lights on' : 'lights off');
     const state = on ? 'on' : 'off';
+    await say(this.#home, `lights ${state}`);
     await this.#home.until(
       () => kitchen.values.on === on && reading.values.on === on,
       `the lamps to be ${state}`,
     );
     await this.#commanded(from, 'speaker', 'Kitchen lamp');
     await this.#commanded(from, 'speaker', 'Reading lamp');
-    await this.#commanded(from, 'speaker', 'Speaker');
+    await this.#commanded(from, 'speaker', 'Speaker', 'announce');
   }
 
-  /** The door shows whom the camera sees. */
+  /** The door shows whom the camera sees, and opens for those who live here. */
   async visit(person: string): Promise<void> {
     const from = this.#told.length;
     const door = this.#home.device('door');
     await comeBy(this.#home, person);
-    await this.#commanded(from, 'camera', 'Camera');
     await this.#home.until(() => door.values.visitor === person, `the door to show ${person}`);
+    await this.#commanded(from, 'camera', 'Door', 'show');
+    await this.#commanded(from, 'camera', 'Door', 'unlock');
   }
 
   /** The room gets cold, and the thermostat heats. */
   async openWindow(): Promise<void> {
+    const from = this.#told.length;
     const thermostat = this.#home.device('thermostat');
     await moveWindow(this.#home, 'open');
     await this.#home.until(() => thermostat.values.heating === true, 'the thermostat to heat');
-    const from = this.#told.length;
+    await this.#commanded(from, 'reading-lamp', 'Thermostat', 'measured');
+    const closing = this.#told.length;
     await moveWindow(this.#home, 'closed');
-    await this.#commanded(from, 'reading-lamp', 'Room sensor');
+    await this.#commanded(closing, 'reading-lamp', 'Room sensor', 'window');
   }
 
   /** A device switches the kitchen lamp. */
@@ -130,9 +121,13 @@ class Story {
   }
 
   /** Waits for the device's own word that its command to a Thing succeeded. */
-  #commanded(from: number, device: string, thing: string): Promise<void> {
+  #commanded(from: number, device: string, thing: string, name = 'on'): Promise<void> {
     const isIt = (fact: Fact): boolean =>
-      fact.event === 'command' && fact.device === device && fact.thing === thing && fact.outcome === 'ok';
+      fact.event === 'command' &&
+      fact.device === device &&
+      fact.thing === thing &&
+      fact.name === name &&
+      fact.outcome === 'ok';
     return this.#home.until(
       () => this.#told.slice(from).some(isIt),
       `the ${device} to tell of its command to the ${thing}`,

@@ -85,16 +85,19 @@ test('the demo tells its whole story with the round trip of each command, and le
   const scenes = [
     /7 devices, 21 direct connections/,
     /door knows 8 Things by itself: .*Kitchen lamp/,
-    /speaker → Kitchen lamp: write on +\d+\.\d ms$/m,
-    /speaker → Reading lamp: write on +\d+\.\d ms$/m,
+    /rule "The voice switches lamps": watched by speaker$/m,
+    /speaker → Kitchen lamp: write on +[\d.]+ ms {2}rule the-voice-switches-lamps$/m,
+    /speaker → Reading lamp: write on +[\d.]+ ms {2}rule the-voice-switches-lamps$/m,
+    /Speaker: answer is "The lamps are on\."/,
     /Door: visitor is "Anna"/,
+    /camera → Door: invoke unlock +[\d.]+ ms {2}rule the-door-opens-for-those-who-live-here$/m,
     /Thermostat: heating is true/,
     /computer is switched off: kill -9 \d+/,
     /computer is missed by the 6 others +\d+/,
     /Kitchen lamp: on is false/,
     /Door: visitor is "Ben"/,
     /computer is back, connected to 6 others/,
-    /computer → Kitchen lamp: write on +\d+\.\d ms$/m,
+    /computer → Kitchen lamp: write on +[\d.]+ ms$/m,
     /Nothing is left: 8 processes ended/,
   ];
   for (const scene of scenes) assert.match(story, scene);
