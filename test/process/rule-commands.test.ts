@@ -128,7 +128,7 @@ test('why is a text to read', async () => {
 test('activity shows what is kept, and with --follow what happens', async () => {
   assert.match(
     await shown('activity', '--limit', '2'),
-    /^2025-01-01T18:02:11.000Z +obeyed +rule hall-light-on-motion {2}Lamp {2}writeproperty on {2}for attic {2}ok\n.* rule-ended/,
+    /^2025-01-01T18:02:11.000Z +obeyed +rule hall-light-on-motion {2}Lamp {2}write on {2}for attic {2}ok\n.* rule-ended/,
   );
   const child = lab.spawnCommand(home, ['activity', '--follow', '--json']);
   await waitFor(() => peer.openListeners > 0, { what: 'the command to listen', timeoutMs: 20_000 });
