@@ -87,6 +87,13 @@ test('a schema that says nothing takes everything', async () => {
     assert.equal((await compileSchema(schema))({ any: ['thing'] }), undefined);
 });
 
+test('a value whose members hide what every object has is refused where it is compared, and throws nothing', async () => {
+  const check = await compileSchema({ oneOf: [{ type: 'null' }, { const: { a: 1 } }] });
+  for (const name of ['toString', 'valueOf'])
+    assert.match(check({ [name]: false }) ?? '', /must not have a member "toString"/);
+  assert.equal(check({ a: 1 }), undefined);
+});
+
 test('checking any JSON value against any schema gives text or nothing, and compiling throws td-invalid only', async () => {
   const word = fc.constantFrom(
     'type',

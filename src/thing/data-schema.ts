@@ -55,7 +55,12 @@ const compile = (ajv: Ajv, rules: object | boolean): Checker => {
   try {
     const validate = ajv.compile(rules);
     return (value) => {
-      if (validate(value)) return undefined;
+      try {
+        if (validate(value)) return undefined;
+      } catch {
+        // To compare two objects the engine calls their own `toString` or `valueOf`, which in plain data is no function.
+        return 'must not have a member "toString" or "valueOf" where it is compared';
+      }
       const error = validate.errors![0]!;
       const problem = describeProblem(error);
       return error.instancePath === '' ? problem : `${error.instancePath.slice(0, 200)} ${problem}`;
