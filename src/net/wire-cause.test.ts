@@ -52,7 +52,10 @@ test('a chain or a step that does not fit is refused, not left out: what is no s
       [link.rule, '', asker, 1],
       [link.rule, 'f', 'p'.repeat(65), 1],
     ].map((one) => [one]),
-    ...[-1, 1.5, '1', null, Number.MAX_VALUE].map((atMs) => [[link.rule, 'f', asker, atMs]]),
+    [[link.rule, 'f', 'nobody', 1]],
+    ...[-1, 1.5, '1', null, Number.MAX_VALUE, Number.MAX_SAFE_INTEGER, 8.64e15].map((atMs) => [
+      [link.rule, 'f', asker, atMs],
+    ]),
   ];
   for (const chain of chains)
     assert.throws(() => causeIn(['c', 'rule', asker, chain]), { code: 'bad-input' }, JSON.stringify(chain));
@@ -68,6 +71,13 @@ test('a chain or a step that does not fit is refused, not left out: what is no s
   ];
   for (const one of steps)
     assert.throws(() => causeIn(['c', 'rule', asker, [], one]), { code: 'bad-input' }, JSON.stringify(one));
+});
+
+test('what does not say who began it is put down to who asks, and is no chain and no step', () => {
+  for (const peer of ['x', '', 7, null, 'z6Mk'.padEnd(48, '0')]) {
+    assert.equal(causeIn(['c', 'program', peer]), undefined, `${peer}`);
+    assert.throws(() => causeIn(['c', 'rule', peer, [], wireStep]), { code: 'bad-input' }, `${peer}`);
+  }
 });
 
 test('a request with a step that does not fit is answered with bad-input, and the session goes on', async () => {

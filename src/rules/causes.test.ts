@@ -1,17 +1,12 @@
 /** The promise that rules that make each other fire are stopped, across devices too, and that none fires without end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  type CauseChain,
-  extendChain,
-  type FiringRate,
-  findLoop,
-  maxChainLength,
-  parseChain,
-  takeFiring,
-} from './causes.ts';
+import { peerIdOf } from '../core/ids.ts';
+import { maxChainLength } from '../thing/cause-link.ts';
+import { type CauseChain, extendChain, type FiringRate, findLoop, parseChain, takeFiring } from './causes.ts';
 
-const link = (rule: string) => ({ rule, firing: `manual/${rule}/1`, peer: 'z6Mk', atMs: 1 });
+const peer = peerIdOf(new Uint8Array(32).fill(1));
+const link = (rule: string) => ({ rule, firing: `manual/${rule}/1`, peer, atMs: 1 });
 
 test('a rule in its own chain is a loop, and the loop is named', () => {
   const chain = extendChain(extendChain(extendChain([], link('start')), link('a')), link('b'));
@@ -34,6 +29,9 @@ test('a chain from elsewhere is checked', () => {
     [{}],
     [{ ...link('a'), rule: 'A b' }],
     [{ ...link('a'), firing: 'x'.repeat(601) }],
+    [{ ...link('a'), peer: 'z6Mk' }],
+    [{ ...link('a'), atMs: 8.64e15 }],
+    [{ ...link('a'), more: 1 }],
     Array(17).fill(link('a')),
   ];
   for (const chain of wrong) assert.equal(parseChain(chain), undefined, JSON.stringify(chain)?.slice(0, 60));

@@ -2,30 +2,15 @@
  * Why something happens: the chain of firings behind a command or an event, loops in it, and how often a rule may fire.
  * Relies on the devices passing the chain on with what they do; the clock is passed in.
  */
-import * as v from 'valibot';
+import { isCauseLink, maxChainLength } from '../thing/cause-link.ts';
 import type { CauseLink } from '../thing/scripting-api.ts';
-
-/** One firing in a chain: which rule, which firing, where it ran, when (milliseconds since 1970). */
-const linkSchema = v.strictObject({
-  rule: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,59}$/)),
-  firing: v.pipe(v.string(), v.minLength(1), v.maxLength(600)),
-  peer: v.pipe(v.string(), v.maxLength(64)),
-  atMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-});
 
 /** What led to something, oldest first; empty where a person or a device began it. */
 export type CauseChain = readonly CauseLink[];
 
-/** The longest chain; a rule that would make it longer is stopped. */
-export const maxChainLength = 16;
-
-const chainSchema = v.pipe(v.array(linkSchema), v.maxLength(maxChainLength));
-
 /** A chain that came with a command or an event from elsewhere; undefined where it is none. */
-export const parseChain = (value: unknown): CauseChain | undefined => {
-  const parsed = v.safeParse(chainSchema, value);
-  return parsed.success ? (parsed.output as CauseChain) : undefined;
-};
+export const parseChain = (value: unknown): CauseChain | undefined =>
+  Array.isArray(value) && value.length <= maxChainLength && value.every(isCauseLink) ? value : undefined;
 
 /** Why a rule may not fire now: it is in its own chain, or the chain is too long. Both are loops. */
 export interface LoopFound {

@@ -144,6 +144,7 @@ export class LabPeer implements RuleStation {
       now: () => this.#now(),
       monotonic: clock.now,
       schedule,
+      logger: silentLogger,
     });
     const time = () => ({ ms: this.#now(), known: true });
     this.#journal = new MemoryJournal(this.journal);

@@ -62,6 +62,7 @@ export class StepLab {
       now: () => this.time.ms,
       monotonic: () => this.monotonicMs,
       schedule,
+      logger: silentLogger,
     });
     this.ledger = new StepLedger({
       ...{ notes, fabric, journal: this.journal, schedule, logger: silentLogger },

@@ -217,3 +217,19 @@ test('a hacked bulb may do to a lock what an admin’s rule says of it, and gets
   assert.ok(flood.includes('rate-limited'));
   assert.ok(bulb.isOpen, 'it is told so, and no more');
 });
+
+test('a caller that lies in its cause neither stops the device nor hides what it did from why', async (t) => {
+  const lab = new PeerLab();
+  t.after(() => lab.close());
+  const door = await lab.start('door');
+  const lamp = await expose(door, 'Lamp');
+  const bulb = await lab.traitor(door);
+  const write = (input: boolean, cause: unknown) =>
+    ask(bulb, 'writeproperty', [lamp.id, 'on', input], cause) as Promise<unknown>;
+  await door.request({ thing: lamp.id, op: 'writeproperty', name: 'on', input: false }, {});
+  const chain = [['r', 'manual/r/1', bulb.id, Number.MAX_SAFE_INTEGER]];
+  assert.equal(await write(true, ['c', 'program', bulb.id, chain]), 'bad-input');
+  assert.deepEqual(await write(true, ['c', 'program', 'x']), { value: null });
+  const { commands } = await door.rules.why('Lamp');
+  assert.deepEqual([commands[0]?.input, commands[0]?.began], [true, bulb.id]);
+});

@@ -77,6 +77,7 @@ export class DeviceRules {
       now: () => time().ms,
       monotonic: () => performance.now(),
       schedule,
+      logger,
     });
     this.steps = new StepGate({
       ...{ self: replica.self, ledger: this.#ledger, obeyed: this.#obeyed, time, schedule },

@@ -7,6 +7,7 @@ import { toAlthingError } from '../../core/errors.ts';
 import type { StreamHandle, StreamPosition, StreamSink } from '../../thing/operations.ts';
 import type { Cause } from '../../thing/scripting-api.ts';
 import type { PropertyAffordance } from '../../thing/thing-description.ts';
+import { inBackground } from './in-background.ts';
 import type { RuleWorld } from './rule-world.ts';
 
 /** What is followed. */
@@ -46,6 +47,8 @@ class Follower {
   readonly #run: string;
   readonly #cause: Cause;
   #seq = 0;
+  /** Emissions passed on so far. */
+  #passed = 0;
   #handle: StreamHandle | undefined;
   #cancelTimer: (() => void) | undefined;
   #retryMs = firstRetryMs;
@@ -69,8 +72,8 @@ class Follower {
     const { thing, kind, name } = this.#followed;
     const property = this.#world.things.td(thing)?.properties?.[name] as PropertyAffordance | undefined;
     // Before its description is here nothing is known of it: reading shows whether there is something.
-    if (kind === 'property' && property?.observable !== true) void this.#poll();
-    else void this.#stream();
+    if (kind === 'property' && property?.observable !== true) this.#goOn(this.#poll());
+    else this.#goOn(this.#stream());
   }
 
   stop(): void {
@@ -81,25 +84,37 @@ class Follower {
     this.#handle = undefined;
   }
 
+  #goOn(work: Promise<void>): void {
+    inBackground(work, this.#world, 'What a rule does about a value went wrong.');
+  }
+
   async #poll(): Promise<void> {
-    await this.#read();
-    this.#later(pollMs);
+    try {
+      await this.#read();
+    } finally {
+      this.#later(pollMs);
+    }
   }
 
   /** Reads the property and passes it on; what cannot be read is not there. */
   async #read(): Promise<void> {
     const { thing, name } = this.#followed;
     const opening = this.#opening;
+    const passed = this.#passed;
+    let value: unknown;
     try {
       const call = { thing, op: 'readproperty', name } as const;
-      const value = await this.#world.connector.request(call, {
+      value = await this.#world.connector.request(call, {
         timeoutMs: readTimeoutMs,
         cause: this.#cause,
       });
-      if (opening === this.#opening) this.#next(value ?? null, { run: this.#run, seq: ++this.#seq });
     } catch (error) {
       this.#world.logger.debug({ err: error, thing, name }, 'A rule could not read a property.');
+      return;
     }
+    // What was emitted while it was read is newer.
+    if (opening !== this.#opening || passed !== this.#passed) return;
+    this.#next(value ?? null, { run: this.#run, seq: ++this.#seq });
   }
 
   async #stream(): Promise<void> {
@@ -111,14 +126,14 @@ class Follower {
     const sink: StreamSink = {
       next: (value, position) => {
         if (opening !== this.#opening) return;
-        if (!waiting) this.#next(value, position);
+        if (!waiting) this.#emitted(value, position);
         else if (waiting.push([value, position]) > maxWaiting) waiting.shift();
       },
       error: (error) => {
         if (opening !== this.#opening) return;
         // What was missed is made up for by what there is now.
         if (error.code === 'values-missed') {
-          if (kind === 'property') void this.#read();
+          if (kind === 'property') this.#goOn(this.#read());
         } else this.#failed(error);
       },
     };
@@ -131,13 +146,20 @@ class Follower {
       }
       this.#handle = handle;
       this.#retryMs = firstRetryMs;
-      if (kind === 'property') await this.#read();
-      const held = waiting ?? [];
-      waiting = undefined;
-      if (opening === this.#opening) for (const [value, position] of held) this.#next(value, position);
     } catch (error) {
       if (opening === this.#opening) this.#failed(error);
+      return;
     }
+    // What the follower makes of a value is no failure of the stream.
+    if (kind === 'property') await this.#read();
+    const held = waiting ?? [];
+    waiting = undefined;
+    if (opening === this.#opening) for (const [value, position] of held) this.#emitted(value, position);
+  }
+
+  #emitted(value: unknown, position: StreamPosition): void {
+    this.#passed += 1;
+    this.#next(value, position);
   }
 
   #failed(error: unknown): void {

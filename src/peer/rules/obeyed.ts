@@ -4,10 +4,12 @@
  */
 import { errorTable, isErrorCode, toAlthingError } from '../../core/errors.ts';
 import type { PeerId } from '../../core/ids.ts';
+import type { Logger } from '../../core/logger.ts';
 import type { ObeyedInfo } from '../../core/rule-shapes.ts';
 import { cutValue } from '../../rules/cut-value.ts';
 import type { ThingCall } from '../../thing/operations.ts';
 import type { Cause, CauseLink, InteractionContext } from '../../thing/scripting-api.ts';
+import { inBackground } from './in-background.ts';
 
 /** Commands kept of a Thing, and in all. */
 const perThing = 16;
@@ -61,6 +63,7 @@ export interface ObeyedOptions {
   readonly monotonic: () => number;
   /** Calls back after a while, until the returned function is called. */
   readonly schedule: (delayMs: number, callback: () => void) => () => void;
+  readonly logger: Logger;
 }
 
 /** The memory of one device's commands. */
@@ -178,7 +181,7 @@ export class ObeyedCommands {
     this.#changed.add(thing);
     this.#cancelFlush ??= this.#options.schedule(flushMs, () => {
       this.#cancelFlush = undefined;
-      void this.#flush();
+      inBackground(this.#flush(), this.#options, 'What Things obeyed cannot be kept.');
     });
   }
 

@@ -5,6 +5,7 @@
 import type { PeerId } from '../../core/ids.ts';
 import type { Step } from '../../rules/rule.ts';
 import type { Firing } from './firing.ts';
+import { inBackground } from './in-background.ts';
 import type { RuleWorld } from './rule-world.ts';
 import { isFirst, placementKey } from './targets.ts';
 import type { Fire } from './trigger-watch.ts';
@@ -38,7 +39,7 @@ export class PendingFirings {
   offer(firing: Firing, { steps, not }: { readonly steps: readonly Step[]; readonly not?: PeerId }): void {
     const key = placementKey(firing.firing);
     if (isFirst(this.#world, key, steps, not)) {
-      void this.#fire(firing);
+      this.#begin(firing);
       return;
     }
     this.#pending.delete(key);
@@ -55,7 +56,11 @@ export class PendingFirings {
       }
       if (!isFirst(this.#world, key, steps, not)) continue;
       this.#pending.delete(key);
-      void this.#fire(firing);
+      this.#begin(firing);
     }
+  }
+
+  #begin(firing: Firing): void {
+    inBackground(this.#fire(firing), this.#world, 'A firing could not be executed.');
   }
 }

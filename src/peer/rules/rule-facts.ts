@@ -14,6 +14,7 @@ import { type RuleFacts, runsAt } from '../../rules/rule-access.ts';
 import { eachExpression } from '../../rules/rule-references.ts';
 import type { ThingCall } from '../../thing/operations.ts';
 import type { Directory } from '../directory.ts';
+import { inBackground } from './in-background.ts';
 import type { BookRule, RuleBook } from './rule-book.ts';
 
 type Syntax = typeof import('../../rules/expression-syntax.ts');
@@ -63,7 +64,8 @@ export class KnownRules implements RuleFacts {
   }
 
   recordsChanged({ records }: ReplicaChange): void {
-    if (!this.#syntax && records.some(({ collection }) => collection === 'rule')) void this.#load();
+    if (!this.#syntax && records.some(({ collection }) => collection === 'rule'))
+      inBackground(this.#load(), { logger: this.#logger }, 'What rules use cannot be told.');
   }
 
   readonly rule = (key: string): BookRule | undefined => this.#book.rule(key);

@@ -11,6 +11,7 @@ import { Admission } from './admission.ts';
 import { endInfo, executionInfo } from './execution-info.ts';
 import { Executions } from './executions.ts';
 import type { Firing } from './firing.ts';
+import { inBackground } from './in-background.ts';
 import { factsOf, type KeptRun, parseKeptRun } from './kept-run.ts';
 import type { BookRule } from './rule-book.ts';
 import type { ExecutionFilter } from './rule-store.ts';
@@ -101,7 +102,7 @@ export class RuleRuns {
   resume(): void {
     for (const driver of this.#restored.splice(0)) driver.resume(graceMs);
     for (const [rule, mode] of this.#modes)
-      if (mode.running.length === 0 && mode.queue.length > 0) void this.#begin(rule, runEnds(mode, ''));
+      if (mode.running.length === 0 && mode.queue.length > 0) this.#next(rule, runEnds(mode, ''));
   }
 
   /** Goes on with a run that this peer or another one began. */
@@ -205,6 +206,11 @@ export class RuleRuns {
     }
   }
 
+  /** Nobody waits for a run that begins because another has ended. */
+  #next(rule: string, step: ModeStep): void {
+    inBackground(this.#begin(rule, step), this.#world, 'A run that waited could not begin.');
+  }
+
   async #start(run: KeptRun, hasWaited: boolean): Promise<void> {
     const { rule, firing } = run.start;
     this.#world.tell({ kind: 'rule-fired', rule, firing });
@@ -236,7 +242,7 @@ export class RuleRuns {
     this.#drivers.delete(firing);
     this.#over(run, endInfo(end));
     if (run.isPlaced) this.#placed.ended(run);
-    void this.#begin(rule, runEnds(this.#modeOf(rule), firing));
+    this.#next(rule, runEnds(this.#modeOf(rule), firing));
     if (this.#modeOf(rule).running.length === 0) this.#modes.delete(rule);
   }
 
@@ -250,7 +256,7 @@ export class RuleRuns {
   #over(run: KeptRun, end: Pick<ExecutionInfo, 'outcome' | 'message'>): void {
     const { rule, firing } = run.start;
     const { outcome, message } = end;
-    this.#write({ runs: [[firing, null]], executions: [this.#info(run, end)] });
+    this.#note({ runs: [[firing, null]], executions: [this.#info(run, end)] });
     this.#world.tell({
       ...{ kind: 'rule-ended', rule, firing, outcome },
       ...(message !== null && { message }),
@@ -263,7 +269,7 @@ export class RuleRuns {
     const ended = new Date(this.#world.now()).toISOString();
     const message = 'What was kept of this run cannot be read.';
     const lost = known?.ended === null ? [{ ...known, ended, outcome: 'lost' as const, message }] : [];
-    void this.#write({ runs: [[firing, null]], executions: lost });
+    this.#note({ runs: [[firing, null]], executions: lost });
   }
 
   #reasonToEnd(rule: string): string | undefined {
@@ -295,6 +301,10 @@ export class RuleRuns {
 
   #modeOf(rule: string): ModeState {
     return this.#modes.get(rule) ?? newModeState();
+  }
+
+  #note(changes: Parameters<RuleWorld['store']['write']>[0]): void {
+    inBackground(this.#write(changes), this.#world, 'What a rule did could not be kept.');
   }
 
   /** Writes what cannot be answered for: a run is over, whether the disk works or not. */

@@ -5,6 +5,7 @@
 import { toAlthingError } from '../../core/errors.ts';
 import { advanceRun, type RunStep, startRun } from '../../rules/run.ts';
 import type { RunEffect, RunEnd, RunEvent } from '../../rules/run-state.ts';
+import { inBackground } from './in-background.ts';
 import type { KeptRun } from './kept-run.ts';
 import type { RuleWorld } from './rule-world.ts';
 import { askedBy, carryOut, type RunAnswer, resultOf } from './run-effects.ts';
@@ -71,11 +72,15 @@ export class RunDriver {
       this.#begun = resolve;
     });
     this.#busy = true;
-    const step = startRun(this.#run.start, this.#world.now());
-    this.#take(step);
-    await this.#follow(step.effects);
+    try {
+      const step = startRun(this.#run.start, this.#world.now());
+      this.#take(step);
+      await this.#follow(step.effects);
+    } catch (error) {
+      this.#fail(error);
+    }
     this.#busy = false;
-    void this.#work();
+    this.#workOn();
     await kept;
   }
 
@@ -108,7 +113,29 @@ export class RunDriver {
     if (this.#isOver) return;
     this.#events.push(event);
     this.#answered?.();
-    void this.#work();
+    this.#workOn();
+  }
+
+  #workOn(): void {
+    inBackground(
+      this.#work().catch((error: unknown) => this.#fail(error)),
+      this.#world,
+      'A run could not be ended.',
+    );
+  }
+
+  /** What no machine should do, it did: the run ends, and says so. */
+  #fail(error: unknown): void {
+    const { firing } = this.#run.start;
+    this.#world.logger.error({ err: error, firing }, 'A run went wrong.');
+    if (this.#isOver) return;
+    const { state } = this.#run;
+    const path = `${state?.list.at ?? 0}`;
+    const end: RunEnd = {
+      outcome: 'failed',
+      failure: { path, code: 'internal', message: 'The run went wrong.' },
+    };
+    this.#end({ ...this.#run, ...(state && { state: { ...state, end } }) }, end);
   }
 
   async #work(): Promise<void> {
@@ -188,9 +215,14 @@ export class RunDriver {
         this.#send({ type: 'time' }),
       );
     if (!state.end) return;
+    this.#end(this.#run, state.end);
+  }
+
+  #end(run: KeptRun, end: RunEnd): void {
+    this.#run = run;
     this.#isOver = true;
     this.#release();
-    this.#owner.ended(this.#run, state.end);
+    this.#owner.ended(run, end);
     this.#begun?.();
   }
 
@@ -213,10 +245,9 @@ export class RunDriver {
       if (effect.type === 'timer' || effect.type === 'finished') continue;
       if (effect.type === 'watch') this.#watch(effect);
       else
-        void carryOut(this.#world, this.#run, effect).then(
+        carryOut(this.#world, this.#run, effect).then(
           (answer) => this.#send(answer),
-          (error: unknown) =>
-            this.#world.logger.error({ err: error, path: effect.path }, 'A step could not be carried out.'),
+          (error: unknown) => this.#fail(error),
         );
     }
   }

@@ -2,9 +2,12 @@
  * Runs that any of several peers could run outlive the one that does: another keeps a copy and goes on where that is
  * lost. Relies on the rule desks to hand copies over, and on the devices, which do each step once, whoever asks.
  */
+import { decode, encode } from '../../core/codec.ts';
 import type { PeerId } from '../../core/ids.ts';
 import type { FiringId } from '../../rules/placement.ts';
+import { latestMs } from '../../rules/run-schema.ts';
 import { isOfRule } from './handed-run.ts';
+import { inBackground } from './in-background.ts';
 import { type KeptRun, parseKeptRun } from './kept-run.ts';
 import type { PlacedRuns } from './rule-runs.ts';
 import type { RuleWorld } from './rule-world.ts';
@@ -18,7 +21,12 @@ const copyTimeoutMs = 5000;
 const takeOverAfterMs = 1000;
 /** After a restart a run that has somebody standing by waits this long for that one to say what it did. */
 const holdMs = 5000;
-const maxCopies = 256;
+/** Copies of one member's runs, their bytes, and the bytes of all. */
+const maxCopiesOfOne = 32;
+const maxBytesOfOne = 1024 * 1024;
+const maxBytes = 4 * maxBytesOfOne;
+/** A copy of a run that should have ended this long ago is nobody's any more. */
+const keptAfterMs = 86_400_000;
 /** Firings that are over, or were taken over, and are remembered. */
 const maxRemembered = 256;
 
@@ -36,8 +44,10 @@ export interface StandbyOwner {
 }
 
 interface Copy {
-  readonly run: KeptRun;
+  /** The run as CBOR: what it takes is known so. */
+  readonly raw: Uint8Array;
   readonly from: PeerId;
+  readonly untilMs: number;
 }
 
 interface Sending {
@@ -73,17 +83,19 @@ export class Standby implements PlacedRuns {
 
   async prepared(driver: RunDriver): Promise<void> {
     const copied = this.#copy(driver);
+    this.#goOn(copied);
     await new Promise<void>((resolve) => {
       const cancel = this.#world.schedule(firstCopyMs, resolve);
-      void copied.then(() => {
+      const done = (): void => {
         cancel();
         resolve();
-      });
+      };
+      copied.then(done, done);
     });
   }
 
   changed(driver: RunDriver): void {
-    void this.#copy(driver);
+    this.#goOn(this.#copy(driver));
   }
 
   ended({ standby, start: { firing } }: KeptRun): void {
@@ -105,16 +117,17 @@ export class Standby implements PlacedRuns {
       if (this.#held.delete(start.firing)) this.#owner.adopt(run);
     };
     this.#held.set(start.firing, { run, cancel: this.#world.schedule(holdMs, release) });
-    void this.#offerHeld(run, standby);
+    this.#goOn(this.#offerHeld(run, standby));
     return true;
   }
 
   /** A session with a peer has begun or ended. */
   presenceChanged(peer: PeerId, isOnline: boolean): void {
     if (isOnline) {
-      for (const { run } of this.#held.values()) if (run.standby === peer) void this.#offerHeld(run, peer);
-      for (const [firing, from] of this.#taken) if (from === peer) void this.#tellTaken(firing, from);
-      void this.#lookAtCopies(peer);
+      for (const { run } of this.#held.values())
+        if (run.standby === peer) this.#goOn(this.#offerHeld(run, peer));
+      for (const [firing, from] of this.#taken) if (from === peer) this.#goOn(this.#tellTaken(firing, from));
+      this.#goOn(this.#lookAtCopies(peer));
       return;
     }
     if ([...this.#copies.values()].some(({ from }) => from === peer))
@@ -128,7 +141,7 @@ export class Standby implements PlacedRuns {
       if (!isPlaced || !state || (standby !== undefined && this.#world.presence.live().has(standby)))
         continue;
       driver.standsBy(undefined);
-      void this.#copy(driver);
+      this.#goOn(this.#copy(driver));
     }
   }
 
@@ -139,7 +152,7 @@ export class Standby implements PlacedRuns {
   standby(from: PeerId, input: unknown): unknown {
     const still = (input as { still?: unknown } | null)?.still;
     if (Array.isArray(still))
-      return { over: still.slice(0, maxCopies).filter((firing) => !this.#isStoodByFor(firing, from)) };
+      return { over: still.slice(0, maxCopiesOfOne).filter((firing) => !this.#isStoodByFor(firing, from)) };
     const run = parseKeptRun((input as { run?: unknown } | null)?.run);
     const book = run && this.#world.book.rule(run.start.rule);
     if (!run || !book || !isOfRule(run, book.rule, (key) => this.#world.book.scene(key)?.scene))
@@ -151,8 +164,7 @@ export class Standby implements PlacedRuns {
     if (isMine || wasDone) return { takenBy: this.#world.self };
     // Both took themselves for the first; each goes on, and the devices do every step once.
     if (this.#owner.has(firing)) return { kept: false };
-    if (!this.#copies.has(firing) && this.#copies.size >= maxCopies) return { kept: false };
-    this.#copies.set(firing, { run, from });
+    if (!this.#keep(run, from)) return { kept: false };
     // The session may be gone before the copy has come.
     if (this.#world.presence.isOnline(from) === false)
       this.#later(takeOverAfterMs, () => this.#takeOver(from));
@@ -176,6 +188,28 @@ export class Standby implements PlacedRuns {
     for (const { cancel } of this.#held.values()) cancel();
     this.#held.clear();
     this.#copies.clear();
+  }
+
+  /** Keeps a copy where there is room for it. */
+  #keep(run: KeptRun, from: PeerId): boolean {
+    const raw = encode(run);
+    const nowMs = this.#world.now();
+    const all = { count: 1, ofOne: raw.length, bytes: raw.length };
+    for (const [firing, copy] of this.#copies) {
+      if (firing === run.start.firing) continue;
+      if (copy.untilMs < nowMs) {
+        this.#copies.delete(firing);
+        continue;
+      }
+      all.bytes += copy.raw.length;
+      if (copy.from !== from) continue;
+      all.count += 1;
+      all.ofOne += copy.raw.length;
+    }
+    if (all.count > maxCopiesOfOne || all.ofOne > maxBytesOfOne || all.bytes > maxBytes) return false;
+    const untilMs = Math.max(nowMs, run.state ? latestMs(run.state.list) : 0) + keptAfterMs;
+    this.#copies.set(run.start.firing, { raw, from, untilMs });
+    return true;
   }
 
   /** Hands the run as it is now to the peer that stands by; what changes meanwhile follows in one. */
@@ -282,7 +316,7 @@ export class Standby implements PlacedRuns {
     for (const [firing, copy] of [...this.#copies]) {
       if (copy.from !== from) continue;
       this.#copies.delete(firing);
-      const { standby: _standby, ...run } = copy.run;
+      const { standby: _standby, ...run } = decode(copy.raw) as unknown as KeptRun;
       const isEnabled = this.#world.book.rule(run.start.rule)?.rule.enabled === true;
       if (!isEnabled || this.#owner.has(firing)) continue;
       this.#tookOver(firing, from);
@@ -308,6 +342,10 @@ export class Standby implements PlacedRuns {
         'A peer does not hear what was taken over from it.',
       );
     }
+  }
+
+  #goOn(work: Promise<void>): void {
+    inBackground(work, this.#world, 'Standing by for a run went wrong.');
   }
 
   #ask(peer: PeerId, name: 'standby' | 'over', input: unknown): Promise<unknown> {

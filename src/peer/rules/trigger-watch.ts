@@ -16,6 +16,7 @@ import type { StreamPosition } from '../../thing/operations.ts';
 import { scopedThing } from './authors-connector.ts';
 import { type Firing, triggerId } from './firing.ts';
 import { follow } from './follow.ts';
+import { inBackground } from './in-background.ts';
 import type { BookRule } from './rule-book.ts';
 import type { RuleWorld } from './rule-world.ts';
 
@@ -90,7 +91,7 @@ export class TriggerWatch {
     }
     const { thing, name } = (trigger as Extract<Trigger, { event: unknown }>).event;
     const stop = follow(this.#world, { thing, kind: 'event', name }, (event, position) => {
-      void this.#fire({
+      const fired = this.#fire({
         rule,
         firing: streamFiring(rule, id, { thing, ...position }),
         clock: this.#world.stamp(),
@@ -99,6 +100,7 @@ export class TriggerWatch {
         chain: this.#world.causeOf(thing, name),
         isPlaced: false,
       });
+      inBackground(fired, this.#world, 'A firing could not be executed.');
     });
     return { signature, stop };
   }
@@ -177,7 +179,9 @@ class PropertyWatcher implements Watcher {
       if (action.type === 'check') this.#check(action.atMs);
       else if (action.type === 'fire') fired.push(this.#fired(action, position));
     }
-    if (this.#countsTime) this.#save(Promise.all(fired));
+    const all = Promise.all(fired);
+    inBackground(all, this.#world, 'A firing could not be executed.');
+    if (this.#countsTime) this.#save(all);
   }
 
   #check(atMs: number): void {
@@ -210,7 +214,8 @@ class PropertyWatcher implements Watcher {
 
   #save(fired: Promise<unknown>): void {
     this.#saving = this.#saving.then(async () => {
-      await fired;
+      // One that could not be executed is told where it fired; the state goes on from here all the same.
+      await Promise.allSettled([fired]);
       const text = JSON.stringify(this.#state);
       if (this.#stopped || text === this.#saved) return;
       this.#saved = text;

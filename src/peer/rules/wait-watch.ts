@@ -7,9 +7,11 @@ import { compiled } from './expressions.ts';
 import { type Evaluated, evaluate, type FactsFor } from './facts.ts';
 import type { Followed } from './follow.ts';
 import { follow } from './follow.ts';
+import { inBackground } from './in-background.ts';
 import type { RuleWorld } from './rule-world.ts';
 
 const lookMs = 1000;
+const lookFailed = 'What a rule waits for could not be looked at.';
 
 /** Calls back when the event comes, until the returned function is called. */
 export const awaitEvent = (
@@ -27,7 +29,7 @@ export const watchExpression = (
   seen: (evaluated: Evaluated) => void,
 ): (() => void) => {
   const watch = new ExpressionWatch(world, text, asked, seen);
-  void watch.begin();
+  inBackground(watch.begin(), world, lookFailed);
   return () => watch.stop();
 };
 
@@ -49,10 +51,10 @@ class ExpressionWatch {
   }
 
   async begin(): Promise<void> {
-    void this.#look();
+    this.#lookNow();
     const { uses, usesTime } = await this.#needs();
     if (this.#stopped) return;
-    const look = (): void => void this.#look();
+    const look = (): void => this.#lookNow();
     let looksByItself = usesTime;
     for (const use of uses) {
       if (use.kind === 'online') looksByItself = true;
@@ -90,12 +92,16 @@ class ExpressionWatch {
     let cancel = (): void => {};
     const next = (): void => {
       cancel = this.#world.schedule(lookMs, () => {
-        void this.#look();
+        this.#lookNow();
         next();
       });
     };
     next();
     this.#stops.push(() => cancel());
+  }
+
+  #lookNow(): void {
+    inBackground(this.#look(), this.#world, lookFailed);
   }
 
   /** One look at a time; what changes meanwhile is looked at afterwards. */
@@ -106,11 +112,14 @@ class ExpressionWatch {
       return;
     }
     this.#looking = true;
-    do {
-      this.#again = false;
-      const evaluated = await evaluate(this.#world, this.#text, this.#asked);
-      if (!this.#stopped) this.#seen(evaluated);
-    } while (this.#again && !this.#stopped);
-    this.#looking = false;
+    try {
+      do {
+        this.#again = false;
+        const evaluated = await evaluate(this.#world, this.#text, this.#asked);
+        if (!this.#stopped) this.#seen(evaluated);
+      } while (this.#again && !this.#stopped);
+    } finally {
+      this.#looking = false;
+    }
   }
 }
