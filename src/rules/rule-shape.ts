@@ -140,12 +140,13 @@ const stepsField = (doc: string): Field => ({
   shape: { kind: 'list', name: 'steps', of: () => step, min: 1, max: ruleLimits.steps },
 });
 
-const commands = ['write', 'invoke', 'scene', 'set'];
+const retried = ['write', 'invoke', 'scene'];
+const commands = [...retried, 'set'];
 const step: Shape = {
   kind: 'object',
   name: 'step',
   one: [...commands, 'delay', 'wait', 'choose', 'repeat', 'parallel', 'stop'],
-  only: { deadline: commands, retry: commands, onFailure: commands, else: ['choose'] },
+  only: { deadline: commands, retry: retried, onFailure: commands, else: ['choose'] },
   fields: {
     write: {
       doc: 'writes a property',

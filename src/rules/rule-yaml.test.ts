@@ -111,6 +111,13 @@ const mistakes: readonly (readonly [string, string, number, number, RegExp])[] =
     /goes only with/,
   ],
   [
+    'a retry of what cannot fail for a while',
+    body('1 == 1', '  - set: { name: a, value: 1 }\n    retry: { times: 1, pause: 1s }'),
+    8,
+    5,
+    /goes only with/,
+  ],
+  [
     'a selection of everything',
     body('1 == 1', '  - write: { every: {}, property: on, value: 1 }'),
     7,
@@ -130,6 +137,13 @@ const mistakes: readonly (readonly [string, string, number, number, RegExp])[] =
     3,
     17,
     /time of day such as/,
+  ],
+  [
+    'two triggers with one id',
+    'name: x\ntriggers:\n  - { manual: true, id: a }\n  - { manual: true, id: a }\nsteps:\n  - delay: 1s\n',
+    4,
+    25,
+    /another trigger has the id "a"/,
   ],
   ['a name twice', 'name: x\nname: y\n', 2, 1, /unique/],
   [

@@ -15,7 +15,7 @@ import {
 } from 'yaml';
 import { AlthingError } from '../core/errors.ts';
 import { readExpression, renameUses } from './expression-syntax.ts';
-import { type Rule, unresolvedName } from './rule.ts';
+import { type Rule, repeatedTriggerId, unresolvedName } from './rule.ts';
 import { eachExpression, mapReferences } from './rule-references.ts';
 import { ruleShape } from './rule-shape.ts';
 import { cronProblem } from './schedule.ts';
@@ -137,6 +137,12 @@ const checkTexts = (rule: Rule, locate: RuleDraft['locate'], problems: RuleProbl
       });
     }
   });
+  const repeated = repeatedTriggerId(rule.triggers);
+  if (repeated !== undefined)
+    problems.push({
+      ...locate(['triggers', repeated, 'id']),
+      message: `another trigger has the id "${rule.triggers[repeated]!.id}": give each its own`,
+    });
   for (const [index, trigger] of rule.triggers.entries()) {
     if (!('time' in trigger && 'cron' in trigger.time)) continue;
     const message = cronProblem(trigger.time.cron);

@@ -179,12 +179,15 @@ const common = {
   ),
 };
 
+/** A named value is written into the own replica: there is nothing that a second try could change. */
+const { retry: _retry, ...withoutRetry } = common;
+
 const lazySteps = v.lazy((): v.GenericSchema<unknown, Step[]> => stepsSchema);
 const stepSchema = v.union([
   v.strictObject({ write: writeStep, ...common }),
   v.strictObject({ invoke: invokeStep, ...common }),
   v.strictObject({ scene: name, ...common }),
-  v.strictObject({ set: v.strictObject({ name, value: operand }), ...common }),
+  v.strictObject({ set: v.strictObject({ name, value: operand }), ...withoutRetry }),
   v.strictObject({ delay: durationMs }),
   v.strictObject({ wait: waitStep }),
   v.strictObject({
@@ -232,7 +235,7 @@ export interface SceneStep extends StepOptions {
   /** The slug of the scene. */
   readonly scene: string;
 }
-export interface SetStep extends StepOptions {
+export interface SetStep extends Omit<StepOptions, 'retry'> {
   readonly set: { readonly name: string; readonly value: Operand };
 }
 /** Waits until an expression is true or an event comes, at most `timeoutMs`; then stops (the default) or goes on. */
@@ -284,9 +287,20 @@ const ruleSchema = v.pipe(
     conditions: v.pipe(v.array(expression), v.maxLength(ruleLimits.conditions)),
     steps: stepsSchema,
   }),
+  v.check(
+    ({ triggers }) => repeatedTriggerId(triggers) === undefined,
+    'has two triggers with one id, of which only one would fire',
+  ),
   v.check(({ steps }) => stepDepth(steps) <= ruleLimits.stepDepth, 'nests its steps deeper than 8'),
   v.check(({ steps }) => allSteps(steps).length <= ruleLimits.steps, 'has more than 200 steps'),
 );
+
+/** The index of a trigger whose id an earlier one has; undefined where all differ. They are told apart by their ids. */
+export const repeatedTriggerId = (triggers: readonly { readonly id?: string }[]): number | undefined => {
+  const ids = triggers.map(({ id }) => id);
+  const index = ids.findIndex((one, at) => one !== undefined && ids.indexOf(one) < at);
+  return index === -1 ? undefined : index;
+};
 
 /** A rule as its record holds it. `max` bounds what runs (parallel) or waits (queued); 10 where it says nothing. */
 export interface Rule {

@@ -2,13 +2,30 @@
  * The commands of one step: given, tried again, asked about, settled.
  * Relies on the run's state, of which it changes the part that belongs to commands; effects are collected.
  */
-import { errorTable, isErrorCode } from '../core/errors.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import type { StepOptions } from './rule.ts';
 import { commandPath, deadlineOf, type Progress } from './run-progress.ts';
 import type { CommandState, RunEffect, RunEvent, RunLogEntry, RunState } from './run-state.ts';
 
 /** Most steps that one run begins, commands that it gives, and lines that its log keeps. */
 export const runLimits = { steps: 10_000, commands: 1000, log: 300 } as const;
+
+/**
+ * What a device that has started, knows the rule and knows the time says again. Everything else may work the next
+ * time: what broke, a Thing that is not exposed yet, a rule that has not arrived.
+ */
+const finalCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  'bad-input',
+  'value-invalid',
+  'value-too-large',
+  'uri-variable-invalid',
+  'affordance-unknown',
+  'operation-unsupported',
+  'step-forgotten',
+  'handler-missing',
+  'revoked',
+  'wrong-fabric',
+]);
 
 /** Adds a line to a run's log, which is bounded. */
 export const logOf = (state: RunState, entry: RunLogEntry): void => {
@@ -94,9 +111,7 @@ export class Commands {
   }
 
   #fail(state: CommandState, { retry }: StepOptions, code: string, path: string): void {
-    // What the device refuses once it refuses again; only what broke may work the next time.
-    const mayHelp = !isErrorCode(code) || errorTable[code].exit >= 5;
-    if (retry && mayHelp && state.tries < retry.times) {
+    if (retry && !finalCodes.has(code) && state.tries < retry.times) {
       state.phase = 'pausing';
       state.untilMs = this.#nowMs + retry.pauseMs;
       this.#log({ path, what: 'failed', command: state.command, code });

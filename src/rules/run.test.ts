@@ -130,7 +130,13 @@ test('certain failures are tried again as another step, refusals are not', () =>
   assert.deepEqual(run.short, ['timer 101']);
   assert.deepEqual(run.send({ type: 'time' }, 100).short.slice(0, 1), ['command 0/t1:urn:x:lamp/on']);
   assert.equal(run.send(failure('handler-failed', '0/t1:urn:x:lamp/on')).state.end?.outcome, 'failed');
-  assert.equal(new Driven([step]).send(failure('forbidden')).state.end?.outcome, 'failed');
+  assert.equal(new Driven([step]).send(failure('value-invalid')).state.end?.outcome, 'failed');
+  for (const code of ['thing-unknown', 'forbidden', 'clock-unknown'])
+    assert.deepEqual(
+      new Driven([step]).send(failure(code)).short,
+      ['timer 101'],
+      `${code} of one that starts`,
+    );
 });
 
 test('a failure is what the step says: the end, nothing, or other steps', () => {

@@ -57,6 +57,16 @@ test('the last 50 executions of a rule are kept and 500 in all, newest first, al
   assert.equal([...lab.disk.local.keys()].filter((key) => key.includes('/execution/')).length, 500);
 });
 
+test('firings that came to nothing push out none that was executed', async () => {
+  const { store } = new StepLab();
+  await store.write({ executions: [execution('hall', 1, { outcome: 'done' })] });
+  for (let n = 2; n < 60; n += 1)
+    await store.write({ executions: [execution('hall', n, { outcome: n % 2 ? 'not-run' : 'refused' })] });
+  const kept = store.executions({ rule: 'hall' }).map(({ firing }) => firing);
+  assert.equal(kept.length, 11);
+  assert.deepEqual([kept[0], kept.at(-1)], ['manual/hall/59', 'manual/hall/1']);
+});
+
 test('an execution that is told again replaces what was told of it', async () => {
   const { store } = new StepLab();
   await store.saveExecution(execution('hall', 1));

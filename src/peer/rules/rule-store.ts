@@ -33,6 +33,8 @@ const root = 'rules/';
 export const rulePrefix = (fabric: string): string => `${root}${fabric.slice(0, 16)}/`;
 
 const executionsPerRule = 50;
+/** Of these, firings that came to nothing: a condition that is false all day hides nothing that was done. */
+const idlePerRule = 10;
 const executionsInAll = 500;
 const executionBytes = 32 * 1024;
 /** Steps that are kept of an execution that is too large otherwise. */
@@ -163,6 +165,11 @@ export class RuleStore {
     return this.#executions;
   }
 
+  #cameToNothing(firing: string): boolean {
+    const note = this.#notes.get(`${this.#prefix}execution/${firing}`);
+    return note !== undefined && cameToNothing(note as ExecutionInfo);
+  }
+
   #executionNotes(execution: ExecutionInfo): NoteChange[] {
     const kept = this.#kept();
     const { firing, rule } = execution;
@@ -170,7 +177,12 @@ export class RuleStore {
     if (kept.has(firing)) return notes;
     kept.set(firing, rule);
     const ofRule = [...kept].filter(([, of]) => of === rule).map(([one]) => one);
-    const gone = new Set(ofRule.slice(0, Math.max(0, ofRule.length - executionsPerRule)));
+    const idle = ofRule.filter((one) =>
+      one === firing ? cameToNothing(execution) : this.#cameToNothing(one),
+    );
+    const gone = new Set(idle.slice(0, Math.max(0, idle.length - idlePerRule)));
+    const left = ofRule.filter((one) => !gone.has(one));
+    for (const one of left.slice(0, Math.max(0, left.length - executionsPerRule))) gone.add(one);
     for (const one of kept.keys()) {
       if (kept.size - gone.size <= executionsInAll) break;
       gone.add(one);
@@ -182,6 +194,8 @@ export class RuleStore {
     return notes;
   }
 }
+
+const cameToNothing = ({ outcome }: ExecutionInfo): boolean => outcome === 'not-run' || outcome === 'refused';
 
 const cutExecution = (execution: ExecutionInfo): ExecutionInfo => {
   const { trigger } = execution;

@@ -120,8 +120,11 @@ test('a rule is switched off, on, and removed, by its name or key', async () => 
 
 test('names that differ have keys that differ, in any script', () => {
   assert.equal(ruleKeyOf('Hall light on motion'), 'hall-light-on-motion');
-  assert.notEqual(ruleKeyOf('灯'), ruleKeyOf('门'));
-  for (const name of ['灯', 'Hall light', 'Ähm, 5!']) {
+  assert.equal(ruleKeyOf('Ähm, 5!'), 'ahm-5');
+  const long = 'a long name of a rule '.repeat(4);
+  const names = ['灯', '门', 'Свет 1', 'Дверь 1', '客厅 A', '卧室 A', `${long}one`, `${long}two`];
+  assert.equal(new Set(names.map(ruleKeyOf)).size, names.length);
+  for (const name of [...names, 'Hall light', 'Ähm, 5!']) {
     assert.match(ruleKeyOf(name), /^[a-z0-9][a-z0-9-]{0,59}$/);
     assert.equal(ruleKeyOf(ruleKeyOf(name)), ruleKeyOf(name));
   }
