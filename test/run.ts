@@ -25,8 +25,8 @@ const testFiles = [
 const networkTestFiles = ['test/netns/**/*.test.ts'];
 /** So are those that the long form times: a thousand starts, and twenty peers that become a fabric within 10 s. */
 const timedTestFiles = ['test/durability/kills.test.ts', 'test/process/many-peers.test.ts'];
-/** Two files at once nearly fill two cores; the third uses what they leave while they wait. */
-const concurrency = 3;
+/** As many as there are cores: peers that starve notice too late that another is gone. */
+const concurrency = 2;
 /** A file, with all of its tests. */
 const longestFileMs = 180_000;
 /** A thousand kills, each with a start, take a quarter of an hour on two idle cores. */

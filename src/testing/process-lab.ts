@@ -16,7 +16,7 @@ const loopback = '127.0.0.1:0';
 const keptStderrSize = 256 * 1024;
 const keptLines = 10_000;
 const startTimeoutMs = 60_000;
-const commandTimeoutMs = 20_000;
+const commandTimeoutMs = 60_000;
 const endTimeoutMs = 5000;
 
 /** The ready line of `up --json`. */
