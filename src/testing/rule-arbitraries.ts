@@ -59,7 +59,11 @@ export const stepsArbitrary: fc.Arbitrary<Step[]> = fc.letrec<{ steps: Step[]; s
     steps: fc.array(tie('step'), { minLength: 1, maxLength: 4 }),
     step: fc.oneof(
       { maxDepth: 3, depthSize: 'small' },
-      fc.tuple(command, common).map(([step, options]) => ({ ...step, ...options })),
+      fc.tuple(command, common).map(([step, { retry, ...options }]) => ({
+        ...step,
+        ...options,
+        ...(retry && !('set' in step) && { retry }),
+      })),
       fc.record({ delay: durationMs }),
       wait,
       fc.record({ stop: fc.constantFrom('enough', 'no: more') }),
@@ -130,7 +134,10 @@ export const ruleArbitrary: fc.Arbitrary<Rule> = fc.record(
     max: fc.integer({ min: 1, max: 100 }),
     maxPerMinute: fc.integer({ min: 1, max: 6000 }),
     staleMs: fc.integer({ min: 0, max: 3_600_000 }),
-    triggers: fc.array(triggerArbitrary, { minLength: 1, maxLength: 4 }),
+    triggers: fc.uniqueArray(triggerArbitrary, {
+      ...{ minLength: 1, maxLength: 4 },
+      selector: (trigger) => trigger.id ?? trigger,
+    }),
     conditions: fc.array(cel, { maxLength: 3 }),
     steps: stepsArbitrary,
   },
