@@ -50,7 +50,12 @@ static int ours(const char *path) {
   return root && path && strncmp(path, root, root_length) == 0 && (path[root_length] == '/' || !path[root_length]);
 }
 
-static uint32_t tracked(int fd) { return fd >= 0 && fd < MAX_FDS ? file_of[fd] : 0; }
+/* A number that was closed where this shim does not see it may be a socket by now: that is none of the disk's. */
+static uint32_t tracked(int fd) {
+  struct stat facts;
+  if (fd < 0 || fd >= MAX_FDS || !file_of[fd] || fstat(fd, &facts) != 0) return 0;
+  return S_ISREG(facts.st_mode) && facts.st_ino == inode_of[file_of[fd]] ? file_of[fd] : 0;
+}
 
 static void note(uint32_t kind, uint32_t file, uint64_t offset, const void *bytes, uint32_t length) {
   struct { uint32_t kind, file; uint64_t offset; uint32_t length, zero; } head = {kind, file, offset, length, 0};
