@@ -98,6 +98,8 @@ export class RunDriver {
   standsBy(peer: KeptRun['standby']): void {
     const { standby: _standby, ...run } = this.#run;
     this.#run = peer === undefined ? run : { ...run, standby: peer };
+    // After a restart it has to be asked whether it went on.
+    if (this.#isKept && !this.#isOver) void this.#keep();
   }
 
   /** Stops without an end: it goes on after the next start. */
@@ -165,7 +167,6 @@ export class RunDriver {
       // Who takes the run over would choose by what is near to it, and command another Thing as well.
       if (isChoice) await this.#owner.prepared(this.#run);
     } else if (effects.some(({ type }) => type !== 'evaluate' && type !== 'select')) {
-      this.#isKept = true;
       await this.#beginKept(effects);
       return;
     }
@@ -175,12 +176,15 @@ export class RunDriver {
   /** The first commands and the first keeping, which do not wait for each other. */
   async #beginKept(effects: readonly RunEffect[]): Promise<void> {
     if (this.#hasWaited) {
+      this.#isKept = true;
       await this.#save();
       await this.#owner.prepared(this.#run);
       this.#perform(effects);
       return;
     }
+    // Whoever is to stand by is named at once, and so kept with the run.
     const prepared = this.#owner.prepared(this.#run);
+    this.#isKept = true;
     if (prepared) {
       const saved = this.#save();
       await prepared;
@@ -228,6 +232,12 @@ export class RunDriver {
 
   async #save(): Promise<void> {
     this.#isUnkept = false;
+    await this.#keep();
+    this.#owner.changed(this.#run);
+    this.#begun?.();
+  }
+
+  async #keep(): Promise<void> {
     try {
       await this.#owner.save(this.#run);
     } catch (error) {
@@ -235,8 +245,6 @@ export class RunDriver {
       const { code } = toAlthingError(error);
       this.#world.logger.warn({ code, firing: this.#run.start.firing }, 'A run could not be kept.');
     }
-    this.#owner.changed(this.#run);
-    this.#begun?.();
   }
 
   #perform(effects: readonly RunEffect[]): void {
