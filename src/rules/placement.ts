@@ -3,6 +3,7 @@
  * Relies on SHA-256 for rendezvous hashing (highest random weight) and on ids for the rest.
  */
 import { toHex, utf8 } from '../core/bytes.ts';
+import { stampOf } from '../core/clock.ts';
 import type { Crypto } from '../core/crypto.ts';
 import type { PeerId } from '../core/ids.ts';
 
@@ -61,6 +62,13 @@ export const manualFiring = (rule: string, nonce: string): FiringId => `manual/$
 /** The rule that a firing id belongs to; undefined for what is no firing id. */
 export const ruleOfFiring = (firing: FiringId): string | undefined =>
   /^(?:time|presence|stream|manual)\/([a-z0-9][a-z0-9-]{0,59})\//.exec(firing)?.[1];
+
+/** Whether a firing is one of that rule, and its clock the one that its kind has: a planned one has that of its plan. */
+export const isFiringOf = (rule: string, firing: FiringId, clock: number): boolean => {
+  if (ruleOfFiring(firing) !== rule) return false;
+  const plannedMs = /^time\/.*\/(\d{1,16})$/.exec(firing)?.[1];
+  return plannedMs === undefined || stampOf(Number(plannedMs)) === clock;
+};
 
 /**
  * Whether this firing is one that nobody begins a second time: no other peer runs it, and its own not again after a

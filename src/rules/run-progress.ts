@@ -30,6 +30,12 @@ export const deadlineOf = (step: StepOptions): number => step.deadlineMs ?? defa
 export const commandPath = (path: string, { command, tries }: CommandState): string =>
   `${path}/t${tries}:${command.thing}/${command.name}`;
 
+/** Whether this is a path of that command, as `commandPath` makes them. */
+export const namesCommand = (
+  path: string,
+  command: { readonly thing: string; readonly name?: string },
+): boolean => path.endsWith(`:${command.thing}/${command.name}`);
+
 /** That a step failed, and why. */
 export const failed = (path: string, code: string, message?: string): { readonly failure: Failure } => ({
   failure: { path, code, ...(message !== undefined && { message }) },

@@ -101,9 +101,10 @@ export class StepLab {
 }
 
 /** A step of a run that begins when the lab does, and that others could begin too: its entry waits for the disk. */
-export const labStep = (parts: Partial<RuleStep> = {}): RuleStep => ({
-  ...{ rule: 'hall', firing: 'time/hall/0/1', step: '0/t0~0', mode: 'single', clock: labClock },
-  ...parts,
+/** @param parts what differs; of `step` the part before the command that it names */
+export const labStep = ({ step = '0/t0', rule = 'hall', ...parts }: Partial<RuleStep> = {}): RuleStep => ({
+  ...{ rule, firing: `time/${rule}/0/${labStartMs}`, mode: 'single', clock: labClock },
+  ...{ ...parts, step: `${step}:${labWrite.thing}/${labWrite.name}` },
 });
 
 export const labWrite: ThingCall<RequestOperation> = {

@@ -44,16 +44,21 @@ steps: [{ stop: by a program }]
 `;
 
 const stepOf = (parts: Partial<RuleStep> = {}): RuleStep => ({
-  ...{ rule: 'hall', firing: 'manual/hall/1', step: '0/t0~0', mode: 'single', clock: stampOf(Date.now()) },
+  ...{ rule: 'hall', firing: 'manual/hall/1', step: '0/t0', mode: 'single', clock: stampOf(Date.now()) },
   ...parts,
 });
+/** The step as the device is asked about it: its path names the command. */
+const onThing = (step: RuleStep, thing: string): RuleStep => ({ ...step, step: `${step.step}:${thing}/on` });
 const causeOf = (peer: Peer, step: RuleStep): Cause => {
   const { rule, firing } = step;
   const chain = [{ rule, firing, peer: peer.id, atMs: Date.now() }];
   return { id: 'cause', origin: 'rule', peer: peer.id, chain, step };
 };
 const command = (peer: Peer, thing: string, step: RuleStep, input: unknown = true) =>
-  peer.request({ thing, op: 'writeproperty', name: 'on', input }, { cause: causeOf(peer, step) });
+  peer.request(
+    { thing, op: 'writeproperty', name: 'on', input },
+    { cause: causeOf(peer, onThing(step, thing)) },
+  );
 let lastId = 0;
 const ask = async (
   intruder: Intruder,
@@ -114,7 +119,7 @@ test('a step that is commanded twice is done once, over a restart of its device,
   assert.equal(after.writes.length, 0);
   await witness.connect(lamp);
   await witness.enter([]);
-  const { mode: _mode, ...asked } = step;
+  const { mode: _mode, ...asked } = onThing(step, after.id);
   assert.deepEqual(await askDesk(witness, lamp, 'ask', asked), { outcome: 'done' });
   assert.deepEqual(await askDesk(witness, lamp, 'ask', { ...asked, step: '1' }), { outcome: 'not-seen' });
   const obeyed = (await askDesk(witness, lamp, 'obeyed', { thing: after.id })) as Record<string, unknown>[];
@@ -177,7 +182,7 @@ test('a hacked bulb may do to a lock what an admin’s rule says of it, and gets
       'rule',
       bulb.id,
       chain,
-      ...(isStep ? [[name, id, '0/t0~0', 'single', stampOf(Date.now())]] : []),
+      ...(isStep ? [[name, id, `0/t0:${lockId}/on`, 'single', stampOf(Date.now())]] : []),
     ];
   };
   const write = (what: [string, unknown], why: unknown) => ask(bulb, 'writeproperty', [lockId, ...what], why);

@@ -205,6 +205,29 @@ test('a clock far ahead of the fabric’s time is refused, and makes nothing loo
   assert.equal(thing.count, 1);
 });
 
+test('a step that names another command, another rule or another plan than its own is refused, and takes no step’s place', async () => {
+  const lab = new StepLab();
+  const thing = new CountingThing();
+  const own = labStep();
+  for (const parts of [
+    { step: own.step.replace('lamp/on', 'lock/locked') },
+    { step: '0/t0' },
+    { firing: own.firing.replace('hall', 'night') },
+    { firing: `time/hall/0/${labStartMs + 60_000}` },
+    { clock: labClock + 1 },
+    { firing: 'sooner/hall/1' },
+  ])
+    await assert.rejects(
+      lab.steps.request(thing, labWrite, labContext({ ...own, ...parts })),
+      code('bad-input'),
+      JSON.stringify(parts),
+    );
+  assert.equal(thing.count, 0);
+  assert.deepEqual(lab.ledger.size.entries, 0);
+  await lab.steps.request(thing, labWrite, labContext(own));
+  assert.equal(thing.count, 1);
+});
+
 test('what a Thing does because of a step carries the chain, and is no step itself', async () => {
   const lab = new StepLab();
   const thing = new CountingThing();
@@ -273,7 +296,7 @@ test('a member that does not run a rule has its steps done once, and makes none 
   await send('bulb', { firing: 'manual/hall/9', clock: ahead });
   // Once its own memory is full, what it sends is refused as forgotten.
   const flood = (parts: Parameters<typeof labStep>[0]) =>
-    send('bulb', { ...parts, clock: ahead }).catch((error: unknown) =>
+    send('bulb', { firing: `manual/${parts?.rule ?? 'hall'}/9`, ...parts, clock: ahead }).catch((error: unknown) =>
       assert.ok(code('step-forgotten')(error)),
     );
   for (let at = 0; at < 1300; at++) await flood({ step: `${at}/flood` });

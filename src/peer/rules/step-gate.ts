@@ -6,6 +6,8 @@ import { stampMs } from '../../core/clock.ts';
 import { AlthingError, isErrorCode, toAlthingError } from '../../core/errors.ts';
 import type { PeerId } from '../../core/ids.ts';
 import type { LedgerEntry } from '../../rules/once.ts';
+import { isFiringOf } from '../../rules/placement.ts';
+import { namesCommand } from '../../rules/run-progress.ts';
 import type { RequestOperation, ThingCall, ThingServer } from '../../thing/operations.ts';
 import type { Cause, InteractionContext, RuleStep } from '../../thing/scripting-api.ts';
 import type { ObeyedCommands } from './obeyed.ts';
@@ -150,9 +152,15 @@ export class StepGate {
     }
   }
 
-  #checkStep({ clock }: RuleStep, { op }: ThingCall): void {
-    if (op === 'writemultipleproperties')
+  #checkStep({ rule, firing, step, clock }: RuleStep, call: ThingCall): void {
+    if (call.op === 'writemultipleproperties')
       throw new AlthingError('bad-input', 'A step of a rule writes one property or invokes an action.');
+    // Or a step of what the caller may command would pass for one of what it may not, which is then never done.
+    if (!namesCommand(step, call) || !isFiringOf(rule, firing, clock))
+      throw new AlthingError(
+        'bad-input',
+        `The step ${step} of ${firing} is none of the rule ${rule} that commands ${call.thing}/${call.name}.`,
+      );
     const { ms, known } = this.#options.time();
     if (known && stampMs(clock) > ms + maxAheadMs)
       throw new AlthingError(
