@@ -68,17 +68,24 @@ test('a runner that restarts during a delay goes on with it', async () => {
   await lab.close();
 });
 
-test('a run that chose before it waits is on disk while it waits', async () => {
+/** The hall went down a second after a rule of its began to wait for a minute, to switch the lamp off. */
+const crashedInDelay = async (stepsOf: (waiting: Step[]) => Step[] = (waiting) => waiting) => {
   const { lab, hall, sensor, lamp } = await home();
-  const steps: Step[] = [{ delay: minute }, write(lamp.id, false)];
   lab.rule('light', {
     triggers: [becomes(sensor.id, true)],
-    steps: [{ choose: [{ if: 'trigger.kind == "property"', steps }] }],
+    steps: stepsOf([{ delay: minute }, write(lamp.id, false)]),
   });
   await lab.pass(1000);
   hall.emit(sensor, 'motion', true);
   await lab.pass(1000);
   hall.crash();
+  return { lab, hall };
+};
+
+test('a run that chose before it waits is on disk while it waits', async () => {
+  const { lab, hall } = await crashedInDelay((steps) => [
+    { choose: [{ if: 'trigger.kind == "property"', steps }] },
+  ]);
   hall.start();
   await lab.pass(2 * minute);
   assert.deepEqual(lab.done, ['lamp.on=false']);
@@ -87,15 +94,7 @@ test('a run that chose before it waits is on disk while it waits', async () => {
 });
 
 test('what was due too long before the runner came back is told as lost', async () => {
-  const { lab, hall, sensor, lamp } = await home();
-  lab.rule('light', {
-    triggers: [becomes(sensor.id, true)],
-    steps: [{ delay: minute }, write(lamp.id, false)],
-  });
-  await lab.pass(1000);
-  hall.emit(sensor, 'motion', true);
-  await lab.pass(1000);
-  hall.crash();
+  const { lab, hall } = await crashedInDelay();
   await lab.pass(10 * minute);
   hall.start();
   await lab.pass(minute);
@@ -106,15 +105,7 @@ test('what was due too long before the runner came back is told as lost', async 
 });
 
 test('a run of which what was kept cannot be read is told as lost', async () => {
-  const { lab, hall, sensor, lamp } = await home();
-  lab.rule('light', {
-    triggers: [becomes(sensor.id, true)],
-    steps: [{ delay: minute }, write(lamp.id, false)],
-  });
-  await lab.pass(1000);
-  hall.emit(sensor, 'motion', true);
-  await lab.pass(1000);
-  hall.crash();
+  const { lab, hall } = await crashedInDelay();
   const [key] = [...hall.disk.local.keys()].filter((one) => one.includes('/run/'));
   hall.disk.local.set(key!, encode({ version: 7 }));
   hall.start();
