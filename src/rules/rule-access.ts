@@ -49,7 +49,12 @@ export const ruleAllows = (facts: RuleFacts, asked: RuleCall): boolean => {
   const known = key === undefined ? undefined : facts.rule(key);
   if (!known?.rule.enabled || !runsAt(facts, known.rule, asked.peer)) return false;
   if (known.mayUse && !known.mayUse(asked.thing, call)) return false;
-  return commands ? hasStep(facts, known.rule, asked) : looksAt(facts, known.rule, asked);
+  if (!commands) return looksAt(facts, known.rule, asked);
+  return hasCommand(
+    known.rule,
+    { ...call, thing: asked.thing.id },
+    { scene: facts.scene, fits: (selection) => fits(facts, selection, asked.thing) },
+  );
 };
 
 /**
@@ -64,33 +69,44 @@ export const runsAt = ({ speakerOf }: Pick<RuleFacts, 'speakerOf'>, rule: Rule, 
     return owner !== undefined && speakerOf(owner) === peer;
   });
 
-const hasStep = (facts: RuleFacts, rule: Rule, { thing, call }: RuleCall): boolean =>
-  allSteps(rule.steps).some((step) => {
-    if ('write' in step && call.op === 'writeproperty') {
-      const { property, value } = step.write;
-      return property === call.name && says(value, call.input) && aims(facts, step.write, thing);
-    }
-    if ('invoke' in step && call.op === 'invokeaction') {
-      const { action, input } = step.invoke;
-      return action === call.name && says(input, call.input) && aims(facts, step.invoke, thing);
-    }
-    if ('scene' in step && call.op === 'writeproperty')
+/** A command as a step gives it, or as it comes to a device. */
+export interface SaidCommand {
+  readonly op: string;
+  readonly thing: string;
+  readonly name?: string;
+  readonly input?: unknown;
+}
+
+/**
+ * Whether a step of the rule says this command. A value that a step computes may be any; whether a selection means the
+ * Thing is the caller's to say.
+ */
+export const hasCommand = (
+  rule: Rule,
+  { op, thing, name, input }: SaidCommand,
+  facts: Pick<RuleFacts, 'scene'> & { readonly fits: (selection: Selection) => boolean },
+): boolean => {
+  const aims = ({ thing: target, every, any }: Target): boolean => {
+    if (target !== undefined) return target === thing;
+    const selection = every ?? any;
+    return selection !== undefined && facts.fits(selection);
+  };
+  return allSteps(rule.steps).some((step) => {
+    if ('write' in step && op === 'writeproperty')
+      return step.write.property === name && says(step.write.value, input) && aims(step.write);
+    if ('invoke' in step && op === 'invokeaction')
+      return step.invoke.action === name && says(step.invoke.input, input) && aims(step.invoke);
+    if ('scene' in step && op === 'writeproperty')
       return (facts.scene(step.scene)?.values ?? []).some(
-        (value) =>
-          value.thing === thing.id && value.property === call.name && sameValue(value.value, call.input),
+        (value) => value.thing === thing && value.property === name && sameValue(value.value, input),
       );
     return false;
   });
-
-const says = (operand: Operand | undefined, input: unknown): boolean => {
-  if (operand === undefined) return (input ?? null) === null;
-  return 'cel' in operand || sameValue(operand.literal, input);
 };
 
-const aims = (facts: RuleFacts, { thing: target, every, any }: Target, thing: ScopedThing): boolean => {
-  if (target !== undefined) return target === thing.id;
-  const selection = every ?? any;
-  return selection !== undefined && fits(facts, selection, thing);
+const says = (operand: Operand | undefined, input: unknown): boolean => {
+  if (operand === undefined) return input === undefined;
+  return 'cel' in operand || sameValue(operand.literal, input);
 };
 
 const fits = ({ listed }: RuleFacts, { type, room, capability }: Selection, thing: ScopedThing): boolean => {

@@ -296,8 +296,8 @@ test('a member that does not run a rule has its steps done once, and makes none 
   await send('bulb', { firing: 'manual/hall/9', clock: ahead });
   // Once its own memory is full, what it sends is refused as forgotten.
   const flood = (parts: Parameters<typeof labStep>[0]) =>
-    send('bulb', { firing: `manual/${parts?.rule ?? 'hall'}/9`, ...parts, clock: ahead }).catch((error: unknown) =>
-      assert.ok(code('step-forgotten')(error)),
+    send('bulb', { firing: `manual/${parts?.rule ?? 'hall'}/9`, ...parts, clock: ahead }).catch(
+      (error: unknown) => assert.ok(code('step-forgotten')(error)),
     );
   for (let at = 0; at < 1300; at++) await flood({ step: `${at}/flood` });
   for (let rule = 0; rule < 300; rule++) await flood({ rule: `made-up-${rule}` });
